@@ -1,0 +1,311 @@
+// Package driver says what an engine must be able to do for envy: narrow interfaces whose comments are contracts, and
+// the kinds of error that everybody above may tell apart. It knows resource values and events; it must not know any
+// engine's API, the Envfile, or what a plan is. Implementations are folders beside this file; drivertest holds the
+// suite that each of them passes.
+package driver
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// Engine is all of an engine. Consumers declare the part they need.
+type Engine interface {
+	Observer
+	Inspector
+	Mutator
+	Images
+	Inside
+	Execer
+	Logger
+	Close() error
+}
+
+// Observer tells what is there, in a constant number of calls.
+type Observer interface {
+	// Ping asks whether the engine answers. Error kind: Unreachable.
+	Ping(ctx context.Context) (resource.Engine, error)
+	// Observe lists the checkout's containers, networks and volumes by label, the three lists and a ping at once. Only
+	// what id owns (labels and name) is in the result; objects with its labels and a foreign name are Strangers.
+	Observe(ctx context.Context, id resource.Identity) (resource.Observed, error)
+	// Names lists names in use on the whole engine: containers, networks, volumes, with their owners; asked only when a
+	// project has no name yet or something is to be made for the first time.
+	Names(ctx context.Context) (Names, error)
+	// PublishedPorts lists all published host ports on the engine, unfiltered, with the holder; asked only when picking.
+	PublishedPorts(ctx context.Context) ([]PortHolder, error)
+	// Events calls f for each container event of the checkout until ctx ends or f returns false.
+	Events(ctx context.Context, id resource.Identity, f func(BoxEvent) bool) error
+}
+
+// Names is every name on the engine that a project could clash with, with the labels' owner (zero for foreign ones).
+type Names struct {
+	Containers map[string]resource.Owner
+	Networks   map[string]resource.Owner
+	Volumes    map[string]resource.Owner
+}
+
+// PortHolder is a container that publishes a port.
+type PortHolder struct {
+	Port     int
+	Protocol string
+	Address  string
+	Holder   string // container name
+	ID       string
+}
+
+// BoxEvent is something that happened to a container.
+type BoxEvent struct {
+	ID     string
+	Name   string
+	Action string // "start", "die", "health_status: healthy", …
+	Time   time.Time
+}
+
+// Inspector answers the planner's questions about one object.
+type Inspector interface {
+	// Detail inspects a box. Error kind: NotFound.
+	Detail(ctx context.Context, id string) (resource.BoxDetail, error)
+	// Record reads the agent's record, of a running or a stopped box. A record that cannot be read is Known false and no
+	// error; an error means that the engine failed.
+	Record(ctx context.Context, id string) (resource.Record, error)
+	// Changes are the paths that differ from the image (directories left out), sorted.
+	Changes(ctx context.Context, id string) ([]Change, error)
+	// Stat gives size and modification time of paths in a running or stopped box. ctx's deadline bounds it: what was not
+	// reached is left out and complete is false.
+	Stat(ctx context.Context, id string, paths []string) (stats map[string]Stat, complete bool, err error)
+	// RunningInfo gives what status shows beside a list: sizes (only with size) and health below API 1.52.
+	Size(ctx context.Context, id string) (rw, root int64, err error)
+}
+
+// Change is one path of the engine's file-system diff.
+type Change struct {
+	Path    string
+	Kind    ChangeKind
+	Deleted bool
+}
+
+// ChangeKind tells additions from modifications.
+type ChangeKind int
+
+// The kinds of change.
+const (
+	Modified ChangeKind = iota
+	Added
+	Removed
+)
+
+// Stat is what a path is now. Exists is false for a path that is gone.
+type Stat struct {
+	Exists bool
+	Dir    bool
+	Size   int64 // bytes
+	MTime  time.Time
+}
+
+// Mutator changes objects. Every method is one operation of a plan; each is safe to call again after its client died:
+// Conflict says that another caller was there first. A ctx that ends does not undo what the engine has begun.
+type Mutator interface {
+	// CreateNetwork makes a network and, because names are not unique on engines, lists by label afterwards, keeps the
+	// oldest and removes its own double. A pool that is used up is met with a free subnet from 10/8.
+	CreateNetwork(ctx context.Context, n NewNetwork) (id string, err error)
+	RemoveNetwork(ctx context.Context, id string) error // NotFound is success
+	// CreateVolume makes a volume. It is atomic: the owner returned is the winner's.
+	CreateVolume(ctx context.Context, v NewVolume) (resource.Owner, error)
+	RemoveVolume(ctx context.Context, name string) error // NotFound is success
+	// CreateBox makes a container, not started, and connects its further networks. Missing mount points in shares and
+	// missing host folders with Create are the caller's business, before. Error kinds: Conflict (name), NotFound (image,
+	// network), Invalid (the engine refuses the configuration).
+	CreateBox(ctx context.Context, b NewBox) (id string, err error)
+	// StartBox sends the restart policy along and starts; on a running one it does nothing. Error kinds: NotFound,
+	// PortTaken, Failed with the engine's words.
+	StartBox(ctx context.Context, id string, restart string) error
+	// StopBox switches the restart policy off and stops; timeout 0 is the box's own. On a stopped one it does nothing.
+	StopBox(ctx context.Context, id string, timeout time.Duration) error
+	KillBox(ctx context.Context, id, signal string) error
+	RemoveBox(ctx context.Context, id string) error // with its anonymous volumes; NotFound is success
+	RenameBox(ctx context.Context, id, name string) error
+	PauseBox(ctx context.Context, id string) error
+	UnpauseBox(ctx context.Context, id string) error
+	// LimitBox sets memory, cpus and restart policy in place; zero leaves a limit alone.
+	LimitBox(ctx context.Context, id string, l Limits) error
+	Connect(ctx context.Context, network, id string, j Join) error
+	Disconnect(ctx context.Context, network, id string) error
+	// CopyIn copies a host folder or file into a box once (mode = "copy"), owned by the given uid and gid.
+	CopyIn(ctx context.Context, id string, tar io.Reader, target string) error
+}
+
+// NewNetwork is a network to be made.
+type NewNetwork struct {
+	Name     string
+	Internal bool
+	IPv6     bool
+	Subnets  []string
+	Labels   map[string]string
+}
+
+// NewVolume is a volume to be made.
+type NewVolume struct {
+	Name   string
+	Labels map[string]string
+}
+
+// NewBox is a container to be made. Spec says what; the rest is what the spec cannot hold.
+type NewBox struct {
+	Name     string
+	Hostname string
+	Image    string             // reference or id to create from
+	Fact     resource.ImageFact // what that image says of itself
+	Spec     resource.BoxSpec
+	Labels   map[string]string // complete, spec and hash included
+	Secrets  map[string]string // values of Spec.SecretEnv
+	Volumes  map[string]string // target → volume name
+	Networks map[string]NetworkRef
+	Aliases  []string // on every network, beside the spec's: "web", "web-1"
+	Peer     string   // container that network_mode box:NAME names
+	Gate     bool     // the command waits for Release
+	GitSafe  []string // share targets for git's safe.directory
+	Run      *Override
+}
+
+// Override is what a throw-away box (run) does instead of its spec's command.
+type Override struct {
+	Command []string
+	TTY     bool
+	Stdin   bool
+	User    string
+	Dir     string
+	Env     map[string]string
+}
+
+// NetworkRef is a network on the engine: connected by id, named in NetworkMode.
+type NetworkRef struct {
+	ID   string
+	Name string
+}
+
+// Join is how a box is on a network.
+type Join struct {
+	Aliases []string
+	IP      string
+}
+
+// Limits are the in-place values of a box. Zero Memory and NanoCPUs are left alone; Restart "" is "no".
+type Limits struct {
+	Memory   int64
+	NanoCPUs int64
+	Restart  string
+}
+
+// Images looks at, fetches and makes images.
+type Images interface {
+	// Image inspects by reference or id. Error kind: NotFound.
+	Image(ctx context.Context, ref, platform string) (resource.ImageFact, error)
+	// Pull fetches with the user's credentials; layers are reported to sink under parent. Error kinds: NotFound, Denied,
+	// Unreachable (the registry).
+	Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error
+	// Build makes an image; output is reported to sink under parent. Error: *BuildError with the last lines.
+	Build(ctx context.Context, b Build, sink event.Sink, parent string) error
+	// PackageManager looks into an image: "apt", "apk", "dnf", "zypper", "pacman", or NotFound.
+	PackageManager(ctx context.Context, ref string) (string, error)
+	RemoveImage(ctx context.Context, ref string) error
+}
+
+// Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the
+// same result. Context is called for a fresh stream (a tar) each time.
+type Build struct {
+	Tag        string
+	Dockerfile string // name within the context
+	Context    func() (io.ReadCloser, error)
+	Classic    func() (io.ReadCloser, error) // nil: the same context does
+	Args       map[string]string
+	Target     string
+	Platform   string
+	Labels     map[string]string
+	NoCache    bool
+	Pull       bool
+}
+
+// BuildError is a failed build: Step is the instruction's text, Lines the last it printed.
+type BuildError struct {
+	Step  string
+	Line  int // of the Dockerfile, 0 when unknown
+	Lines []string
+	Err   error
+}
+
+func (e *BuildError) Error() string { return "build: " + e.Err.Error() }
+
+// Unwrap gives the engine's error.
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// Inside speaks with the agent in a running box. Every call ends what it started when ctx ends. Error kinds: NotFound,
+// NotRunning.
+type Inside interface {
+	WriteFiles(ctx context.Context, id string, files []resource.FileContent) error
+	// Provision runs a script under the agent's lock and record; its output goes to out. A script's own failure is
+	// *ScriptError.
+	Provision(ctx context.Context, id string, p resource.ProvisionScript, out io.Writer) error
+	// Release records the baseline (paths changed by now) and lets the command start.
+	Release(ctx context.Context, id string, baseline []string) error
+	// WaitHealthy runs the check inside until it passes. *ScriptError with the last output when it never did.
+	WaitHealthy(ctx context.Context, id string, h resource.HealthSpec) error
+	// WaitExit waits until the box has ended, and gives its exit code.
+	WaitExit(ctx context.Context, id string) (int, error)
+}
+
+// ScriptError is a script or check that ended badly.
+type ScriptError struct {
+	Code   int // exit code; 124 timed out
+	Output string
+}
+
+func (e *ScriptError) Error() string { return "exit code " + itoa(e.Code) }
+
+// Execer runs commands in a running box.
+type Execer interface {
+	// Exec runs x with the given streams and gives the command's exit code (128+n for signal n). When ctx ends the command
+	// is ended. Error kinds: NotFound, NotRunning.
+	Exec(ctx context.Context, id string, x Exec, s Streams) (int, error)
+	// Attach starts a created box and attaches to it, for run; it ends with the box or with ctx.
+	Attach(ctx context.Context, id string, s Streams) (int, error)
+}
+
+// Exec is a command for a running box. It goes through the agent, which waits until the user exists.
+type Exec struct {
+	Argv  []string // empty with Login: an interactive shell
+	Login bool     // through a login shell: one word is its command text, several words run as they are
+	User  string
+	Dir   string
+	Env   map[string]string
+	TTY   bool
+}
+
+// Streams are what a command is attached to. Resize carries terminal sizes; it may be nil.
+type Streams struct {
+	In     io.Reader // nil: none
+	Out    io.Writer
+	Err    io.Writer
+	Resize <-chan Size
+	Signal <-chan string // signals to pass on: "INT", "TERM"
+}
+
+// Size is a terminal's size in characters.
+type Size struct{ Columns, Rows int }
+
+// Logger reads what boxes printed.
+type Logger interface {
+	// Logs copies the box's output; it returns at the end of what is there, or with Follow when the box or ctx ends.
+	Logs(ctx context.Context, id string, o LogOptions, out, errOut io.Writer) error
+}
+
+// LogOptions selects log lines. Tail < 0 is all.
+type LogOptions struct {
+	Follow     bool
+	Tail       int
+	Since      time.Time
+	Timestamps bool
+}

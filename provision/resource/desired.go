@@ -1,0 +1,128 @@
+package resource
+
+// Desired is all that a project asks for, lowered from its Envfile. Boxes are in dependency order.
+type Desired struct {
+	Identity Identity
+	Name     string // wanted short name of the project
+	Images   []ImageWanted
+	Networks []NetworkWanted
+	Volumes  []VolumeWanted
+	Boxes    []BoxWanted
+}
+
+// ImageWanted is an image that boxes need, by the ID that BoxWanted.Image gives. Several boxes share one.
+type ImageWanted struct {
+	ID        string // key within the plan: hash of Spec as written (Base left out)
+	Reference string // image to be used or added to; for a build {} the tag it is built under
+	Spec      ImageSpec
+	Build     *BuildWanted // build {}: how
+	Setups    []SetupWanted
+	Origin    Origin            // of image or build
+	Origins   map[string]Origin // "packages", "setup.NAME"
+}
+
+// BuildWanted is a Dockerfile build. Dir and Dockerfile are host paths; the driver asks the caller for the context stream.
+type BuildWanted struct {
+	Dir        string
+	Dockerfile string // relative to Dir
+	Target     string
+	Args       StrMap
+	NoCache    bool
+}
+
+// SetupWanted is a build-time script with its text.
+type SetupWanted struct {
+	Name   string
+	Script string
+	User   string
+	Env    StrMap
+	Inputs []InputFile
+}
+
+// InputFile is one file that a setup reads; Open gives its bytes.
+type InputFile struct {
+	Path    string // relative, slash-separated
+	Mode    uint32
+	Content []byte
+}
+
+// NetworkWanted is a network of the project.
+type NetworkWanted struct {
+	Label    string // "default" is the project's own
+	External string // name of a network that is never made or removed here
+	Internal bool
+	IPv6     bool
+	Subnets  []string
+	Origin   Origin
+}
+
+// VolumeWanted is a named volume. Box is the replica it belongs to, nil for a shared one.
+type VolumeWanted struct {
+	Label    string
+	Key      Key // zero for a shared one
+	Replica  string
+	External string
+	Path     string // VOLUME path of the image that it stands for
+	Origin   Origin
+}
+
+// BoxWanted is one box (one replica).
+type BoxWanted struct {
+	Key     Key
+	Counted bool
+	Spec    BoxSpec
+	Image   string // ImageWanted.ID
+
+	// What travels beside the spec, because it is large or must not stand in a label.
+	Secrets StrMap // values of Spec.SecretEnv
+	Files   []FileContent
+	Scripts []ProvisionScript // in the order of Spec.Provisions
+
+	DependsOn []Key
+	Autostart bool
+	Hostname  string // written, or the replica's name
+	Origin    Origin
+	Origins   map[string]Origin // attribute path → place
+	Notes     []string          // shown with the box's change in the plan
+}
+
+// Replica is the name that users type.
+func (b BoxWanted) Replica() string { return b.Key.ReplicaName(b.Counted) }
+
+// OriginOf is the place of an attribute path, the nearest enclosing one, or the box's own.
+func (b BoxWanted) OriginOf(path string) Origin {
+	for p := path; p != ""; {
+		if o, ok := b.Origins[p]; ok {
+			return o
+		}
+		i := len(p) - 1
+		for i >= 0 && p[i] != '.' {
+			i--
+		}
+		if i < 0 {
+			break
+		}
+		p = p[:i]
+	}
+	return b.Origin
+}
+
+// FileContent is a file {} with its bytes; Hash is FileSpec.Content.
+type FileContent struct {
+	Target  string
+	Mode    string
+	Owner   string
+	Hash    string
+	Content []byte
+}
+
+// ProvisionScript is a provision {} with its text; Hash is ProvisionSpec.Run.
+type ProvisionScript struct {
+	Name    string
+	Hash    string
+	Script  string
+	User    string
+	Dir     string
+	Env     StrMap
+	Timeout int // seconds
+}
