@@ -61,7 +61,8 @@ type Boot struct {
 	// is set up and everything runs as PID 1 does.
 	Unprivileged bool `json:"unprivileged,omitempty"`
 
-	// Users to make or to adopt, in this order. A numeric user needs no entry.
+	// Users by name to make or to adopt, in this order; each may use sudo
+	// without a password where it is installed. A numeric user needs no entry.
 	Users []UserBoot `json:"users,omitempty"`
 
 	// User the command runs as, who also gets the Volumes: a name or number,
@@ -91,9 +92,8 @@ type Boot struct {
 	// Volumes are mount points whose root directory is given to User where it
 	// is empty and root's.
 	Volumes []string `json:"volumes,omitempty"`
-	// SafeDirs are targets of shared checkouts. Where the user of a box
-	// (the last of Users, else User) does not own one, it is added to git's
-	// safe.directory in /etc/gitconfig.
+	// SafeDirs are targets of shared checkouts. Where User or one of Users does
+	// not own one, it is added to git's safe.directory in /etc/gitconfig.
 	SafeDirs []string `json:"safe_dirs,omitempty"`
 }
 
@@ -139,7 +139,7 @@ type Files struct {
 }
 
 // File is one regular file. It is replaced atomically; folders that are missing
-// above it are made, as root, 0755.
+// above it are made 0755, with the owner of the folder they are made in.
 type File struct {
 	Path    string `json:"path"` // absolute and clean
 	Content []byte `json:"content,omitempty"`
@@ -201,13 +201,14 @@ type Record struct {
 	Spans []Span `json:"spans,omitempty"`
 	// Files has what VerbFiles wrote, by path.
 	Files map[string]FileState `json:"files,omitempty"`
-	// Own are paths which the agent itself wrote, sorted, besides Files and
-	// what lies in StateDir.
+	// Own are paths which the agent itself made, wrote or handed to a user,
+	// sorted, besides Files and what lies in StateDir. One whose file time is
+	// later than SetUp was changed by somebody else since.
 	Own []string `json:"own,omitempty"`
+	// SetUp is when the agent last added to Own or wrote to it.
+	SetUp int64 `json:"set_up_ns,omitempty"`
 	// Oneshot is the Boot.Oneshot that last ended with 0.
 	Oneshot string `json:"oneshot,omitempty"`
-	// Adopted has, by name, the ids that a user was given.
-	Adopted map[string]IDs `json:"adopted,omitempty"`
 	// Notes of the last start: what the set-up could not do, for a person.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -230,12 +231,6 @@ type Span struct {
 type FileState struct {
 	Hash string `json:"hash,omitempty"` // File.Hash
 	Sum  string `json:"sum,omitempty"`  // SHA-256 of the content, hexadecimal
-}
-
-// IDs of a user.
-type IDs struct {
-	UID int `json:"uid"`
-	GID int `json:"gid"`
 }
 
 // StatRequest asks about paths, at most MaxPaths.
