@@ -1,0 +1,118 @@
+package drivertest
+
+import (
+	"strings"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+func configurationTests() []test {
+	return []test{
+		{"environment", testEnvironment},
+		{"path", testPath},
+		{"working directory", testWorkdir},
+		{"made user", testMadeUser},
+		{"numeric user", testNumericUser},
+		{"hostname", testHostname},
+		{"entrypoint and command", testEntrypoint},
+		{"image missing", testImageMissing},
+		{"copied folder", testCopyIn},
+	}
+}
+
+func testEnvironment(b *bench) {
+	id := b.up("web", command("echo \"command sees $PLAIN\"; sleep 1000"), func(n *driver.NewBox) {
+		n.Spec.Env = resource.StrMap{"PLAIN": "a b='c' \"d\" $e", "EMPTY": ""}
+		n.Spec.SecretEnv = resource.StrMap{"TOKEN": "keyed-hash"}
+		n.Secrets = map[string]string{"TOKEN": "s3cret"}
+	})
+	b.want(id, `echo "$PLAIN/$EMPTY/$TOKEN"`, `a b='c' "d" $e//s3cret`)
+	b.wantLog(id, `command sees a b='c' "d" $e`)
+	if o := b.box(id); o.Labels[resource.LabelSpec] != o.Spec {
+		b.Error("the spec differs from its label")
+	}
+}
+
+func testPath(b *bench) {
+	id := b.up("web", func(n *driver.NewBox) { n.Spec.Path = []string{"/opt/tool/bin"} })
+	out, _ := b.exec(id, `echo "$PATH"`)
+	rest, ok := strings.CutPrefix(out, "/opt/tool/bin:")
+	if !ok || !strings.HasPrefix(rest, "/") {
+		b.Errorf("PATH is %q: the added folder before the image's own is wanted", out)
+	}
+}
+
+func testWorkdir(b *bench) {
+	id := b.up("web", command("pwd; sleep 1000"), func(n *driver.NewBox) {
+		n.Spec.Workdir = "/work"
+		n.Spec.Mounts = []resource.MountSpec{{Type: resource.MountTmpfs, Target: "/work"}}
+	})
+	b.wantLog(id, "/work")
+}
+
+// wantLog polls until the box has printed the line.
+func (b *bench) wantLog(id, line string) {
+	b.Helper()
+	b.eventually("line "+line, func() bool { return contains(b.logs(id, driver.LogOptions{Tail: -1}), line) })
+}
+
+func testMadeUser(b *bench) {
+	id := b.up("web", command(`echo "$(id -u):$(id -g):$(id -un)"; sleep 1000`), func(n *driver.NewBox) {
+		n.Spec.User = &resource.UserSpec{Name: "dev", UID: 4711, GID: 4712}
+	})
+	b.wantLog(id, "4711:4712:dev")
+	b.wantAs(id, "dev", "id -u", "4711")
+	b.want(id, "id -u", "0")
+}
+
+func (b *bench) wantAs(id, user, script, want string) {
+	b.Helper()
+	out, code := b.run(id, driver.Exec{Argv: []string{"sh", "-c", script}, User: user}, nil)
+	if code != 0 || out != want+"\n" {
+		b.Errorf("%s as %s: exit code %d, printed %q, want %q", script, user, code, out, want)
+	}
+}
+
+func testNumericUser(b *bench) {
+	id := b.up("web", command(`echo "$(id -u):$(id -g)"; sleep 1000`), func(n *driver.NewBox) {
+		n.Spec.User = &resource.UserSpec{Name: "4711:4712"}
+	})
+	b.wantLog(id, "4711:4712")
+	b.wantAs(id, "4711:4712", "id -g", "4712")
+}
+
+func testHostname(b *bench) {
+	id := b.up("web", onDefault(b.network("default")), func(n *driver.NewBox) { n.Hostname = "front.example.test" })
+	b.want(id, "hostname", "front.example.test")
+}
+
+func testEntrypoint(b *bench) {
+	id := b.up("web", func(n *driver.NewBox) {
+		n.Spec.Entrypoint = &resource.Argv{"sh", "-c", `echo "$0 $1"; sleep 1000`}
+		n.Spec.Command = &resource.Argv{"one", "two words"}
+	})
+	b.wantLog(id, "one two words")
+}
+
+func testImageMissing(b *bench) {
+	n := b.newBox("web")
+	n.Image = b.Prefix + "/no-such-image:1"
+	_, err := b.tracked(n)
+	b.wantKind("create from a missing image", err, driver.NotFound)
+	if left := b.observe().Boxes; len(left) != 0 {
+		b.Errorf("the failed create left %+v", left)
+	}
+}
+
+func testCopyIn(b *bench) {
+	id := b.create(b.newBox("web"))
+	archive := func() *tarFile {
+		return newTar(b.T, map[string]string{"a.txt": "A\n", "sub/b.txt": "B\n"})
+	}
+	b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/copy"))
+	b.start(id)
+	b.want(id, "cat /srv/copy/a.txt /srv/copy/sub/b.txt", "A\nB")
+	b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/again"))
+	b.want(id, "cat /srv/again/sub/b.txt", "B")
+}
