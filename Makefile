@@ -1,0 +1,90 @@
+# Needs Go and GNU make (3.81 or newer). What a target needs beyond that, it brings or asks for.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.1.0+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
+BINDIR   = $(or $(shell $(GO) env GOBIN),/usr/local/bin)
+
+# The tools of make check have a module file of their own: their requirements are not envy's.
+TOOL = $(GO) tool -modfile=.ci/tools.mod
+
+# Packages with tests that need an engine.
+ENGINE_TESTS = $(addsuffix /...,$(wildcard ./provision/driver ./internal/agent ./cmd/envy ./examples))
+
+AGENT_DIR     = internal/agent/bin
+AGENT         = $(AGENT_DIR)/agent-linux-amd64.gz $(AGENT_DIR)/agent-linux-arm64.gz
+AGENT_SOURCES = $(shell find cmd/envy-agent internal/agent internal/sync -name '*.go' ! -name '*_test.go' ! -path '$(AGENT_DIR)/*' 2>/dev/null) \
+	$(AGENT_DIR)/build.sh go.mod go.sum
+
+.DEFAULT_GOAL = help
+.PHONY: help build agent demo test check bench install fmt engines vuln clean tidy-check fmt-check vet lint scripts race generated
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: agent ## bin/envy
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/envy ./cmd/envy
+
+agent: $(AGENT) ## what runs inside boxes, for both architectures; build does it too
+
+# One run of the script makes both files.
+$(word 1,$(AGENT)): $(AGENT_SOURCES)
+	$(AGENT_DIR)/build.sh
+$(word 2,$(AGENT)): $(word 1,$(AGENT))
+	@test -f $@ || $(AGENT_DIR)/build.sh
+	@touch $@
+
+demo: build ## brings examples/hello up on the engine at hand
+	@.ci/demo
+
+test: agent ## all tests, on the engine at hand; without one its tests are skipped, loudly
+	@.ci/test ./...
+
+check: agent fmt-check tidy-check vet lint scripts generated race ## what must hold before a commit
+
+fmt-check:
+	@files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs ls 2>/dev/null | xargs gofmt -s -l); \
+		[ -z "$$files" ] || { echo "not formatted (make fmt does it):"; echo "$$files"; exit 1; }
+
+tidy-check:
+	$(GO) mod tidy -diff
+
+vet:
+	$(GO) vet ./... ./.ci/testlog
+
+# golangci-lint runs staticcheck's checks too; .golangci.yml says which.
+lint:
+	$(TOOL) golangci-lint run ./... ./.ci/testlog
+
+scripts:
+	@command -v shellcheck >/dev/null || { echo 'scripts: shellcheck is missing (apt-get install shellcheck)'; exit 1; }
+	shellcheck -S warning -x -P .ci .ci/run .ci/test .ci/demo .ci/images .ci/engine $(AGENT_DIR)/build.sh
+
+race: agent
+	@.ci/test -race ./...
+
+# Compares before with after, so that work under way is no failure.
+generated:
+	@before=$$(git status --porcelain; git diff); $(GO) generate ./... || exit 1; \
+		[ "$$before" = "$$(git status --porcelain; git diff)" ] || \
+		{ echo 'generated files were out of step; go generate ./... has just mended them:'; git status --short; exit 1; }
+
+engines: agent ## engine tests on the engine at hand, then on a current one with each image store (Linux, root)
+	.ci/test $(ENGINE_TESTS)
+	.ci/engine graph .ci/test $(ENGINE_TESTS)
+	.ci/engine containerd .ci/test $(ENGINE_TESTS)
+
+bench: build ## envy beside the engine's own cost and its peers
+	$(GO) run ./bench
+
+install: build ## bin/envy to GOBIN, else /usr/local/bin (or BINDIR=…)
+	install -d '$(DESTDIR)$(BINDIR)'
+	install -m 755 bin/envy '$(DESTDIR)$(BINDIR)/envy'
+
+fmt: ## formats Go
+	@git ls-files --cached --others --exclude-standard '*.go' | xargs ls 2>/dev/null | xargs gofmt -s -w
+
+vuln: ## known vulnerabilities in what envy is built from (asks the Go vulnerability database)
+	$(TOOL) govulncheck ./...
+
+clean: ## removes what was built
+	rm -rf bin $(AGENT)
