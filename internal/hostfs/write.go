@@ -201,7 +201,11 @@ func (t *Tree) handOver() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(t.owner.take(d), d.Close())
+	if err := errors.Join(t.owner.take(d), d.Close()); err != nil {
+		return err
+	}
+	t.info, err = t.root.Stat(".")
+	return err
 }
 
 // Remove removes a file, link or empty directory. No link above it is followed; nothing there is no error.
