@@ -95,14 +95,14 @@ func (l *log) end(k key, e event) {
 		return
 	}
 	l.counts[e.Action]++
-	switch {
-	case e.Action == "fail":
+	switch e.Action {
+	case "fail":
 		for _, line := range lines {
 			if !strings.HasPrefix(line, "=== ") {
 				fmt.Fprint(l.out, line)
 			}
 		}
-	case e.Action == "skip":
+	case "skip":
 		reason := reason(lines)
 		l.skips[reason] = append(l.skips[reason], e.Package+" "+e.Test)
 	}
