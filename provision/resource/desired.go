@@ -4,6 +4,7 @@ package resource
 type Desired struct {
 	Identity Identity
 	Name     string // wanted short name of the project
+	Version  string // of this envy, for labels
 	Images   []ImageWanted
 	Networks []NetworkWanted
 	Volumes  []VolumeWanted
@@ -14,6 +15,7 @@ type Desired struct {
 type ImageWanted struct {
 	ID        string // key within the plan: hash of Spec as written (Base left out)
 	Reference string // image to be used or added to; for a build {} the tag it is built under
+	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
 	Spec      ImageSpec
 	Build     *BuildWanted // build {}: how
 	Setups    []SetupWanted
@@ -114,6 +116,7 @@ type FileContent struct {
 	Owner   string
 	Hash    string
 	Content []byte
+	Remove  bool // the Envfile no longer has it: taken away
 }
 
 // ProvisionScript is a provision {} with its text; Hash is ProvisionSpec.Run.

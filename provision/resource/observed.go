@@ -139,15 +139,19 @@ type NetworkJoinObserved struct {
 }
 
 // Record is what the agent wrote down in the box. Known is false when it could not be read: unknown, never "did not run".
+// Times are the engine's clock, the one that file times come from.
 type Record struct {
-	Known    bool
-	Released bool              // first provisioning is done
-	Files    map[string]string // target → content hash
-	Runs     map[string]Run    // provisioner → its last success
-	Baseline []string          // paths that were changed when the first provisioners had run
-	Own      []string          // paths that the agent itself wrote
-	Oneshot  bool              // the command ended well
-	Notes    []string
+	Known      bool
+	Released   bool              // first provisioning is done
+	Files      map[string]string // target → content hash
+	Runs       map[string]Run    // provisioner → its last success
+	Baseline   []string          // paths that were changed when the first provisioners had run
+	BaselineAt time.Time         // when that was; zero where not Released
+	Spans      []Run             // times in which provisioners ran after that, well or not
+	Own        []string          // paths that the agent itself wrote
+	SetUp      time.Time         // when it last wrote to one of Own
+	Oneshot    bool              // the command ended well
+	Notes      []string
 }
 
 // Run is one success of a provisioner.

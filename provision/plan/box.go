@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"fmt"
+
+	"github.com/envyhq/envy/provision/resource"
+)
+
+func boxAddress(w resource.BoxWanted) resource.Address {
+	return resource.Address{Kind: resource.KindBox, Box: w.Replica()}
+}
+
+// box plans one box. Which case it is follows from the containers that stand for it (§5, "Done is in the name").
+func (p *planner) box(w resource.BoxWanted) {
+	n := p.now[w.Key]
+	if n == nil {
+		n = &boxNow{}
+	}
+	if n.bad {
+		return
+	}
+	spec := p.specOf(w)
+	p.tidy(w, n)
+	switch {
+	case n.fresh != nil:
+		p.unfinished(w, spec, n)
+	case n.final != nil:
+		p.standing(w, spec, n.final, n.specs[n.final.ID])
+	default:
+		p.create(w, spec, nil, nil)
+	}
+	p.idleNote(w)
+}
+
+// tidy settles what an interrupted replacement left: .old exists only after the new one was ready.
+func (p *planner) tidy(w resource.BoxWanted, n *boxNow) {
+	if n.old != nil {
+		switch {
+		case n.final == nil && n.fresh != nil:
+			n.final, n.fresh = n.fresh, nil
+		case n.final == nil:
+			n.final, n.old = n.old, nil
+		}
+	}
+	if n.old != nil {
+		p.removeBox(boxAddress(w), n.old, "left over from a replacement", nil)
+	}
+	for _, b := range n.extra {
+		if loss, ok := p.loss(b); ok {
+			p.removeBox(boxAddress(w), b, "a second container of this box", loss)
+		}
+	}
+}
+
+// removeBox plans a removal and its line in the plan, and returns the step.
+func (p *planner) removeBox(addr resource.Address, b *resource.BoxObserved, reason string, loss *resource.Loss) int {
+	p.change(Change{Address: addr, Action: Remove, Summary: b.Name, Reason: reason, Loss: loss})
+	return p.step(Step{Op: OpRemove, Address: addr, Target: Target{b.ID, b.Name}, Needs: []int{p.stop(addr, b)}, Loss: loss})
+}
+
+// stop plans the stop of a box that is up; 0 where it is not.
+func (p *planner) stop(addr resource.Address, b *resource.BoxObserved, needs ...int) int {
+	switch b.State {
+	case resource.StatePaused:
+		needs = []int{p.step(Step{Op: OpUnpause, Address: addr, Target: Target{b.ID, b.Name}, Needs: needs})}
+	case resource.StateRunning, resource.StateRestarting:
+	default:
+		return 0
+	}
+	return p.step(Step{Op: OpStop, Address: addr, Target: Target{b.ID, b.Name}, Needs: needs})
+}
+
+// unfinished settles a box that was never ready (§5, Replace): go on with it where it is what is wanted, else remove it
+// by the loss rule and go on with what stood before.
+func (p *planner) unfinished(w resource.BoxWanted, spec resource.BoxSpec, n *boxNow) {
+	if !forces(compare(*n.specs[n.fresh.ID], spec)) && !p.in.Options.Recreate && n.fresh.State != resource.StateDead {
+		p.goOn(w, spec, n)
+		return
+	}
+	loss, ok := p.loss(n.fresh)
+	if !ok {
+		return
+	}
+	removed := p.removeBox(boxAddress(w), n.fresh, "never became ready, and is not what the Envfile asks for", loss)
+	switch {
+	case n.final != nil:
+		p.standing(w, spec, n.final, n.specs[n.final.ID])
+	default:
+		p.create(w, spec, nil, nil)
+	}
+	p.after(removed, n.fresh.Name)
+}
+
+// after makes the creation of a name wait for the removal of who has it.
+func (p *planner) after(removed int, name string) {
+	for i := range p.plan.Steps {
+		s := &p.plan.Steps[i]
+		if s.Op == OpCreateBox && s.Target.Name == name || s.Op == OpRename && s.Name == name {
+			s.Needs = compactNeeds(append(s.Needs, removed))
+		}
+	}
+}
+
+// standing plans a box that was ready once.
+func (p *planner) standing(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, have *resource.BoxSpec) {
+	changes := p.compareBox(b, *have, spec)
+	reason := ""
+	switch {
+	case forces(changes):
+	case p.in.Options.Recreate:
+		reason = "--recreate"
+	case b.State == resource.StateDead || b.State == resource.StateRemoving:
+		reason = "the engine reports it as " + string(b.State)
+	case p.peerRemade(w):
+		reason = "shares the network of a box that is replaced"
+	case p.in.Options.Build && w.Spec.Image.Build != nil:
+		reason = "--build"
+	default:
+		p.adjust(w, spec, b, have, changes)
+		return
+	}
+	p.replace(w, spec, b, changes, reason)
+}
+
+// compareBox is compare with the fast path of equal fingerprints.
+func (p *planner) compareBox(b *resource.BoxObserved, have, want resource.BoxSpec) []AttrChange {
+	if want.Image.Base != "" && b.SpecHash != "" && b.SpecHash == want.Hash() {
+		return nil
+	}
+	return compare(have, want)
+}
+
+func (p *planner) peerRemade(w resource.BoxWanted) bool {
+	peer, ok := p.peer(w)
+	return ok && p.remade[peer] != ""
+}
+
+// peer is the box whose network w shares.
+func (p *planner) peer(w resource.BoxWanted) (resource.Key, bool) {
+	const prefix = "box:"
+	mode := w.Spec.NetworkMode
+	if len(mode) <= len(prefix) || mode[:len(prefix)] != prefix {
+		return resource.Key{}, false
+	}
+	for _, d := range p.in.Desired.Boxes {
+		if d.Replica() == mode[len(prefix):] || d.Key.Box == mode[len(prefix):] && d.Key.Index == 1 {
+			return d.Key, true
+		}
+	}
+	return resource.Key{}, false
+}
+
+// finalName is the name of a box that is done: plain where its label says what it is, else with the digits of its
+// in-place values.
+func (p *planner) finalName(w resource.BoxWanted, want resource.BoxSpec, label *resource.BoxSpec) string {
+	name := resource.BoxName(p.in.Desired.Identity.Project, w.Replica())
+	if label == nil {
+		return name
+	}
+	if id := inPlaceID(want); id != inPlaceID(*label) {
+		return name + "." + id
+	}
+	return name
+}
+
+func (p *planner) newName(w resource.BoxWanted) string {
+	return resource.BoxName(p.in.Desired.Identity.Project, w.Replica()) + "." + string(resource.SuffixNew)
+}
+
+// aliases are the names by which other boxes reach a box: the block's label, for a replica its own too.
+func (p *planner) aliases(w resource.BoxWanted) []string {
+	out := []string{w.Key.Box}
+	if r := w.Key.ReplicaName(true); w.Key.Index == 1 || w.Counted {
+		out = append(out, r)
+	}
+	return append(out, w.Spec.Aliases...)
+}
+
+// idleNote tells of an idle box whose image would run something (§2, What a box runs).
+func (p *planner) idleNote(w resource.BoxWanted) {
+	i := p.images[w.Image]
+	if i == nil || i.fact == nil || runs(w.Spec) {
+		return
+	}
+	if len(i.fact.Entrypoint) == 0 && len(i.fact.ExposedPorts) == 0 {
+		return
+	}
+	for n := range p.plan.Changes {
+		c := &p.plan.Changes[n]
+		if c.Address == boxAddress(w) && (c.Action == Create || c.Action == Replace) {
+			c.Notes = append(c.Notes, fmt.Sprintf("idles although %s runs something of its own; to run that, write service = true", i.wanted.Reference))
+		}
+	}
+}
+
+// removed plans what the Envfile no longer names.
+func (p *planner) removed() {
+	for _, key := range sortedKeys(p.now) {
+		if _, wanted := p.wanted[key]; wanted {
+			continue
+		}
+		n := p.now[key]
+		if n.bad {
+			continue
+		}
+		for _, b := range append([]*resource.BoxObserved{n.final, n.fresh, n.old}, n.extra...) {
+			if b == nil {
+				continue
+			}
+			replica := key.ReplicaName(n.specs[b.ID].Meta.Counted)
+			if loss, ok := p.loss(b); ok {
+				p.removeBox(resource.Address{Kind: resource.KindBox, Box: replica}, b, "no longer in the Envfile", loss)
+			}
+		}
+	}
+}
+
+// leftovers removes throw-away boxes whose client is gone.
+func (p *planner) leftovers() {
+	for _, key := range sortedKeys(p.now) {
+		for _, b := range p.now[key].runs {
+			if b.State == resource.StateExited || b.State == resource.StateDead {
+				p.removeBox(resource.Address{Kind: resource.KindBox, Box: key.Box, Name: "run-" + b.Owner.Run}, b, "a throw-away box that has ended", nil)
+			}
+		}
+	}
+}

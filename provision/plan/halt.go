@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// The plans in this file come from what is there alone, so that they work when the Envfile is broken (§4).
+
+// Scope is what a command that needs no Envfile is about.
+type Scope struct {
+	Observed resource.Observed
+	Project  string
+	Only     []resource.Key // nil: all
+	Volumes  bool           // destroy: named volumes too
+	Answers  Answers
+	AskLoss  bool // destroy: say what would be lost
+	Kill     bool // halt: do not wait for the boxes to stop by themselves
+}
+
+type scopePlanner struct {
+	*planner
+	s     Scope
+	boxes []*resource.BoxObserved // in dependency order, dependents last
+	specs map[string]*resource.BoxSpec
+}
+
+func newScope(s Scope) *scopePlanner {
+	in := Input{Observed: s.Observed, Answers: s.Answers}
+	in.Desired.Identity.Project = s.Project
+	p := &scopePlanner{
+		planner: &planner{in: in, plan: &Plan{Version: Version, Project: s.Project}}, s: s, specs: map[string]*resource.BoxSpec{},
+	}
+	for i := range s.Observed.Boxes {
+		b := &s.Observed.Boxes[i]
+		if s.Only != nil && !slices.Contains(s.Only, b.Key()) {
+			continue
+		}
+		spec, err := resource.DecodeSpec(b.Spec)
+		if err != nil { // its order is unknown; it can be stopped and removed all the same
+			spec = &resource.BoxSpec{}
+		}
+		p.specs[b.ID] = spec
+		p.boxes = append(p.boxes, b)
+	}
+	slices.SortStableFunc(p.boxes, func(a, b *resource.BoxObserved) int {
+		if d := p.specs[a.ID].Meta.Order - p.specs[b.ID].Meta.Order; d != 0 {
+			return d
+		}
+		return compareNames(a.Name, b.Name)
+	})
+	return p
+}
+
+func compareNames(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func (p *scopePlanner) address(b *resource.BoxObserved) resource.Address {
+	a := resource.Address{Kind: resource.KindBox, Box: b.Key().ReplicaName(p.specs[b.ID].Meta.Counted)}
+	if b.Owner.Run != "" {
+		a.Name = "run-" + b.Owner.Run
+	}
+	return a
+}
+
+// dependents are the steps of boxes that depend on b, which come first on the way down.
+func (p *scopePlanner) dependents(b *resource.BoxObserved, done map[string]int) []int {
+	var out []int
+	for _, d := range p.boxes {
+		if slices.Contains(p.specs[d.ID].Meta.DependsOn, b.Owner.Box) {
+			out = append(out, done[d.ID])
+		}
+	}
+	return out
+}
+
+// Halt stops boxes, dependents first.
+func Halt(s Scope) Result {
+	p := newScope(s)
+	done := map[string]int{}
+	for _, b := range slices.Backward(p.boxes) {
+		step := p.stop(p.address(b), b, p.dependents(b, done)...)
+		if step == 0 {
+			continue
+		}
+		if s.Kill {
+			p.plan.Steps[step-1].Timeout = -1
+		}
+		done[b.ID] = step
+		p.change(Change{Address: p.address(b), Action: Stop, Summary: b.Name})
+	}
+	return Result{Plan: p.plan}
+}
+
+// Suspend pauses what runs, dependents first; Resume is its reverse.
+func Suspend(s Scope) Result {
+	p := newScope(s)
+	done := map[string]int{}
+	for _, b := range slices.Backward(p.boxes) {
+		if b.State == resource.StateRunning {
+			p.change(Change{Address: p.address(b), Action: Pause, Summary: b.Name})
+			done[b.ID] = p.step(Step{Op: OpPause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: p.dependents(b, done)})
+		}
+	}
+	return Result{Plan: p.plan}
+}
+
+// Resume lets go what is paused.
+func Resume(s Scope) Result {
+	p := newScope(s)
+	last := 0
+	for _, b := range p.boxes {
+		if b.State == resource.StatePaused {
+			p.change(Change{Address: p.address(b), Action: Unpause, Summary: b.Name})
+			last = p.step(Step{Op: OpUnpause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: []int{last}})
+		}
+	}
+	return Result{Plan: p.plan}
+}
+
+// Destroy removes boxes, and with all of them the networks; volumes only when asked to. A claim on the project's name
+// goes when nothing else of the project is left.
+func Destroy(s Scope) Result {
+	p := newScope(s)
+	done := map[string]int{}
+	var removals []int
+	for _, b := range slices.Backward(p.boxes) {
+		var loss *resource.Loss
+		if s.AskLoss {
+			var ok bool
+			if loss, ok = p.loss(b); !ok {
+				continue
+			}
+		}
+		p.change(Change{Address: p.address(b), Action: Remove, Summary: b.Name, Loss: loss})
+		stopped := p.stop(p.address(b), b, p.dependents(b, done)...)
+		done[b.ID] = p.step(Step{Op: OpRemove, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: append(p.dependents(b, done), stopped)})
+		removals = append(removals, done[b.ID])
+	}
+	if len(p.questions) > 0 {
+		return Result{Questions: p.questions}
+	}
+	if s.Only == nil {
+		p.destroyNetworks(removals)
+	}
+	p.destroyVolumes(removals)
+	return Result{Plan: p.plan}
+}
+
+func (p *scopePlanner) destroyNetworks(needs []int) {
+	for _, n := range p.s.Observed.Networks {
+		p.change(Change{Address: networkAddress(n.Owner.Network), Action: Remove, Summary: n.Name})
+		p.step(Step{Op: OpRemoveNetwork, Address: networkAddress(n.Owner.Network), Name: n.Name, Needs: needs, Network: &NetworkArgs{Label: n.Owner.Network, ID: n.ID, Name: n.Name}})
+	}
+}
+
+func (p *scopePlanner) destroyVolumes(needs []int) {
+	var claims []resource.VolumeObserved
+	kept := 0
+	for _, v := range p.s.Observed.Volumes {
+		key := resource.Key{Box: v.Owner.Box, Index: v.Owner.Index}
+		switch {
+		case v.Owner.Volume == resource.ClaimVolume:
+			claims = append(claims, v)
+			continue
+		case p.s.Only != nil && !slices.Contains(p.s.Only, key):
+			kept++
+			continue
+		case !p.s.Volumes:
+			p.plan.Kept = append(p.plan.Kept, v.Name)
+			kept++
+			continue
+		}
+		p.removeVolume(v, needs)
+	}
+	if kept == 0 && p.s.Only == nil {
+		for _, v := range claims {
+			all := make([]int, len(p.plan.Steps))
+			for i := range all {
+				all[i] = i + 1
+			}
+			p.step(Step{Op: OpRemoveVolume, Address: resource.Address{Kind: resource.KindVolume, Name: v.Name}, Name: v.Name, Needs: all, Volume: &VolumeArgs{Name: v.Name}})
+		}
+	}
+}
+
+func (p *scopePlanner) removeVolume(v resource.VolumeObserved, needs []int) {
+	addr := resource.Address{Kind: resource.KindVolume, Box: v.Owner.Box, Name: v.Owner.Volume}
+	p.change(Change{Address: addr, Action: Remove, Summary: v.Name})
+	p.step(Step{Op: OpRemoveVolume, Address: addr, Name: v.Name, Needs: needs, Volume: &VolumeArgs{Name: v.Name}})
+}

@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// inside plans what happens in a box between its start and its being ready: files, provisioners, the command's release,
+// the check, provisioners behind it (§2, Order and readiness). first is true for a box that was never ready. done is
+// false where --no-provision left something out, so that the box must not bear the name of one that is done.
+func (p *planner) inside(w resource.BoxWanted, spec resource.BoxSpec, t Target, rec resource.Record, release, first bool, last int) (end int, done bool) {
+	last = p.writeFiles(w, t, rec, last)
+	last, skipped := p.provisions(w, t, rec, "", first, last)
+	if release && !rec.Released {
+		last = p.step(Step{Op: OpRelease, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin})
+	}
+	switch h := p.health(w); {
+	case spec.Oneshot:
+		last = p.step(Step{Op: OpWaitExit, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin, Timeout: spec.Meta.WaitTimeout})
+	case h != nil:
+		last = p.step(Step{
+			Op: OpWaitHealthy, Address: boxAddress(w), Target: t, Health: h, Needs: []int{last}, Origin: w.OriginOf("healthcheck"),
+			Timeout: spec.Meta.WaitTimeout,
+		})
+	}
+	last, skippedAfter := p.provisions(w, t, rec, "healthy", first, last)
+	return last, !skipped && !skippedAfter
+}
+
+func (p *planner) writeFiles(w resource.BoxWanted, t Target, rec resource.Record, last int) int {
+	var todo []resource.FileContent
+	wanted := map[string]bool{}
+	for _, f := range w.Files {
+		wanted[f.Target] = true
+		if rec.Files[f.Target] != f.Hash {
+			todo = append(todo, f)
+		}
+	}
+	for _, target := range sortedStrings(rec.Files) {
+		if !wanted[target] {
+			todo = append(todo, resource.FileContent{Target: target, Remove: true})
+		}
+	}
+	if len(todo) == 0 {
+		return last
+	}
+	return p.step(Step{
+		Op: OpWriteFiles, Address: boxAddress(w), Target: t, Files: todo, Needs: []int{last}, Origin: w.OriginOf("file." + todo[0].Target),
+	})
+}
+
+// provisions plans the runs of one phase, one after the other, as written.
+func (p *planner) provisions(w resource.BoxWanted, t Target, rec resource.Record, phase string, first bool, last int) (end int, skipped bool) {
+	for i, s := range w.Spec.Provisions {
+		if s.After != phase || !p.due(s, rec, first || p.touched[w.Key]) {
+			continue
+		}
+		if p.in.Options.NoProvision {
+			skipped = true
+			continue
+		}
+		addr := resource.Address{Kind: resource.KindProvision, Box: w.Replica(), Name: s.Name}
+		last = p.step(Step{
+			Op: OpProvision, Address: addr, Target: t, Name: s.Name, Script: &w.Scripts[i], Needs: []int{last},
+			Origin: w.OriginOf("provision." + s.Name), Timeout: s.Timeout,
+		})
+		if !first {
+			p.change(Change{Address: addr, Action: Update, Summary: "runs", Reason: dueReason(s, rec), Origin: w.OriginOf("provision." + s.Name)})
+		}
+	}
+	return last, skipped
+}
+
+// due says whether a provisioner runs now, by its `when` (§2, Scripts).
+func (p *planner) due(s resource.ProvisionSpec, rec resource.Record, started bool) bool {
+	if s.When == "never" {
+		return false
+	}
+	if p.in.Options.Provision {
+		return true
+	}
+	run, ran := rec.Runs[s.Name]
+	switch s.When {
+	case "once":
+		return !ran
+	case "always":
+		return started || !ran
+	}
+	return !ran || run.Hash != s.Run
+}
+
+func dueReason(s resource.ProvisionSpec, rec resource.Record) string {
+	switch _, ran := rec.Runs[s.Name]; {
+	case !ran:
+		return "did not run yet"
+	case s.When == "always":
+		return "runs after each start"
+	case rec.Runs[s.Name].Hash != s.Run:
+		return "script, env or inputs changed"
+	}
+	return "--provision"
+}
