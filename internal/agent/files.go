@@ -78,6 +78,9 @@ func (a *Agent) checkFiles(order wire.Files) ([]identity, error) {
 		if !path.IsAbs(file.Path) || path.Clean(file.Path) != file.Path || file.Path == "/" {
 			return nil, fmt.Errorf("file %q: not an absolute, clean path", file.Path)
 		}
+		if file.Mode > 0o777 {
+			return nil, fmt.Errorf("file %q: mode %#o has more than permissions", file.Path, file.Mode)
+		}
 		if a.isDir(file.Path) {
 			return nil, fmt.Errorf("file %q: a directory is in its place", file.Path)
 		}
@@ -92,7 +95,7 @@ func (a *Agent) checkFiles(order wire.Files) ([]identity, error) {
 }
 
 func (a *Agent) writeFile(file wire.File, owner identity) error {
-	mode := fs.FileMode(file.Mode & 0o777)
+	mode := fs.FileMode(file.Mode)
 	if mode == 0 {
 		mode = 0o644
 	}

@@ -17,6 +17,7 @@ type identity struct {
 	groups      []int // supplementary, sorted, gid among them
 	name        string
 	home, shell string
+	rootHome    string // what the engine puts into HOME of root's processes
 }
 
 // maxAccounts bounds /etc/passwd and its like.
@@ -55,6 +56,8 @@ func (d *database) identify(user string, groups []string) (identity, error) {
 			return identity{}, fmt.Errorf("user %q: %w", user, err)
 		}
 	}
+	root, _ := d.byUID(0)
+	who.rootHome = root.home
 	who.groups = []int{who.gid}
 	for _, g := range d.groups() {
 		if who.name != "" && slices.Contains(g.members, who.name) {
@@ -121,8 +124,7 @@ func (a *Agent) identify(user string, groups []string) (identity, error) {
 // root's home in every process that it starts as root, so that value counts as
 // not given.
 func (who identity) environment(env []string) []string {
-	home := getenv(env, "HOME")
-	if home == "" || (who.uid != 0 && (home == "/root" || home == "/")) {
+	if slices.Contains([]string{"", "/", "/root", who.rootHome}, getenv(env, "HOME")) {
 		env = setenv(env, "HOME", who.home)
 	}
 	for _, name := range []string{"USER", "LOGNAME"} {

@@ -4,6 +4,7 @@ package agent
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,38 +19,44 @@ import (
 // grace is what a group of processes has between TERM and KILL.
 const grace = 2 * time.Second
 
-// errCut says that whoever asked for the work is gone.
-var errCut = errors.New("ended, because the one who started it is gone")
+// Why work was ended before it was done.
+var (
+	errCut   = errors.New("ended, because the one who started it is gone")
+	errLimit = errors.New("not done in time")
+)
 
-// readOrder reads the first line of stdin. What follows is the lifeline: cut
-// is closed once stdin has ended or the agent is told to end. The goroutines
-// behind it end with the process.
-func readOrder[M wire.Message](stdin io.Reader) (order M, cut <-chan struct{}, err error) {
+// readOrder reads the first line of stdin. What follows is the lifeline: ctx
+// ends, with errCut as its cause, once stdin has ended or the agent is told to
+// end. The goroutines behind it end with the process.
+func readOrder[M wire.Message](stdin io.Reader) (ctx context.Context, order M, err error) {
 	reader := bufio.NewReader(stdin)
 	line, err := readLine(reader, wire.Limit[M]())
 	if err != nil {
-		return order, nil, fmt.Errorf("read the order: %w", err)
+		return nil, order, fmt.Errorf("read the order: %w", err)
 	}
 	if order, err = wire.Decode[M](line); err != nil {
-		return order, nil, err
+		return nil, order, err
 	}
+	ctx, cut := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
-	end := make(chan struct{}, 2)
 	go func() {
 		_, _ = io.Copy(io.Discard, reader) // an error is an end, too
-		end <- struct{}{}
+		cut(errCut)
 	}()
 	go func() {
 		<-signals
-		end <- struct{}{}
+		cut(errCut)
 	}()
-	closed := make(chan struct{})
-	go func() {
-		<-end
-		close(closed)
-	}()
-	return order, closed, nil
+	return ctx, order, nil
+}
+
+// within bounds ctx by a time in nanoseconds; 0 is none.
+func within(ctx context.Context, limit int64) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, time.Duration(limit), fmt.Errorf("%w (%v)", errLimit, time.Duration(limit)))
 }
 
 // readLine reads up to a line break and no more than limit bytes.
@@ -69,28 +76,26 @@ func readLine(reader *bufio.Reader, limit int) ([]byte, error) {
 	}
 }
 
-// finish waits for a process that leads its group until it ends, the time is
-// over or the lifeline is cut. In the last two cases the group is ended, too.
-// A limit of 0 is none.
-func finish(pid int, limit time.Duration, cut <-chan struct{}) (code int, err error) {
+// finish waits for a process that leads its group until it ends or ctx does.
+// Then the group is ended, too, and the error is ctx's cause.
+func finish(ctx context.Context, pid int) (code int, err error) {
 	ended := make(chan int, 1)
 	go func() { ended <- waitFor(pid) }()
-	var timeout <-chan time.Time
-	if limit > 0 {
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		timeout = timer.C
-	}
 	select {
 	case code := <-ended:
 		return code, nil
-	case <-timeout:
-		code, err = wire.ExitTimeout, fmt.Errorf("not done after %v", limit)
-	case <-cut:
-		code, err = wire.ExitEnded, errCut
+	case <-ctx.Done():
+		endGroup(pid, ended)
+		return cutCode(ctx), context.Cause(ctx)
 	}
-	endGroup(pid, ended)
-	return code, err
+}
+
+// cutCode is the exit code of work that ctx ended.
+func cutCode(ctx context.Context) int {
+	if errors.Is(context.Cause(ctx), errLimit) {
+		return wire.ExitTimeout
+	}
+	return wire.ExitEnded
 }
 
 // endGroup asks a group of processes to end and kills what of it is left after

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,29 +16,29 @@ import (
 
 // runProvision runs one provisioner and records it before it exits.
 func (a *Agent) runProvision() (int, error) {
-	order, cut, err := readOrder[wire.Provision](a.Stdin)
+	ctx, order, err := readOrder[wire.Provision](a.Stdin)
 	if err != nil {
 		return wire.ExitAgent, err
 	}
-	code, err := a.provision(order, cut)
+	code, err := a.provision(ctx, order)
 	if err != nil {
 		err = fmt.Errorf("provisioner %q: %w", order.Name, err)
 	}
 	return code, err
 }
 
-func (a *Agent) provision(order wire.Provision, cut <-chan struct{}) (int, error) {
+func (a *Agent) provision(ctx context.Context, order wire.Provision) (int, error) {
 	s, err := a.awaitReady(readyWithin)
 	if err != nil {
 		return wire.ExitAgent, err
 	}
-	unlock, err := a.turn(s, order.Name, cut)
+	unlock, err := a.turn(ctx, s, order.Name)
 	if err != nil {
 		return wire.ExitEnded, err
 	}
 	defer unlock()
 	start := time.Now()
-	code, err := a.runScript(order, cut)
+	code, err := a.runScript(ctx, order)
 	end := time.Now()
 	if failed := s.update(func(record *wire.Record) { note(record, order, code, start, end) }); failed != nil {
 		return wire.ExitAgent, errors.Join(err, fmt.Errorf("it ran, exit code %d: %w", code, failed))
@@ -63,7 +64,7 @@ func note(record *wire.Record, order wire.Provision, code int, start, end time.T
 }
 
 // turn waits until no other provisioner runs in the box.
-func (a *Agent) turn(s state, name string, cut <-chan struct{}) (unlock func(), err error) {
+func (a *Agent) turn(ctx context.Context, s state, name string) (unlock func(), err error) {
 	path := filepath.Join(s.dir, "provision.lock")
 	unlock, err = lockFile(path, false)
 	if !errors.Is(err, errLocked) {
@@ -82,12 +83,12 @@ func (a *Agent) turn(s state, name string, cut <-chan struct{}) (unlock func(), 
 	select {
 	case r := <-got:
 		return r.unlock, r.err
-	case <-cut:
-		return nil, errCut // the process ends, and with it the wait
+	case <-ctx.Done():
+		return nil, context.Cause(ctx) // the process ends, and with it the wait
 	}
 }
 
-func (a *Agent) runScript(order wire.Provision, cut <-chan struct{}) (int, error) {
+func (a *Agent) runScript(ctx context.Context, order wire.Provision) (int, error) {
 	who, err := a.identify(order.User, order.Groups)
 	if err != nil {
 		return wire.ExitAgent, err
@@ -118,7 +119,9 @@ func (a *Agent) runScript(order wire.Provision, cut <-chan struct{}) (int, error
 	if err != nil {
 		return codeOf(err), err
 	}
-	return finish(pid, time.Duration(order.Timeout), cut)
+	ctx, stop := within(ctx, order.Timeout)
+	defer stop()
+	return finish(ctx, pid)
 }
 
 // interpreter is what runs a script, found as the kernel does it: the rest of

@@ -186,8 +186,9 @@ func (s *setup) sudo() {
 // profile keeps the box's PATH in login shells, whose /etc/profile would
 // otherwise replace it.
 func (s *setup) profile() {
+	const name = "/etc/profile.d/00-envy.sh"
 	wanted := getenv(s.Environ, "PATH")
-	if wanted == "" || wanted == defaultPath {
+	if _, err := os.Stat(s.at(name)); wanted == "" || (wanted == defaultPath && err != nil) {
 		return
 	}
 	if !s.isDir("/etc/profile.d") {
@@ -197,7 +198,7 @@ func (s *setup) profile() {
 		}
 	}
 	// Read before the others in the folder, which may then put theirs in front.
-	s.write("/etc/profile.d/00-envy.sh", profileScript(wanted), 0o644)
+	s.write(name, profileScript(wanted), 0o644)
 }
 
 // profileScript sets PATH to the wanted one, followed by what else the profile

@@ -3,6 +3,8 @@
 package agent
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +25,7 @@ const (
 // runWait runs a check until it passes. That the command ended needs no
 // look: PID 1 ends with it and takes this process along.
 func (a *Agent) runWait() (int, error) {
-	order, cut, err := readOrder[wire.Health](a.Stdin)
+	ctx, order, err := readOrder[wire.Health](a.Stdin)
 	if err != nil {
 		return wire.ExitAgent, err
 	}
@@ -37,59 +39,52 @@ func (a *Agent) runWait() (int, error) {
 	if err != nil {
 		return wire.ExitAgent, err
 	}
-	var limit <-chan time.Time
-	if order.Limit > 0 {
-		limit = time.After(time.Duration(order.Limit))
-	}
+	ctx, stop := within(ctx, order.Limit)
+	defer stop()
 	for pause := firstPause; ; pause = min(pause*3/2, longestPause) {
-		code, output, err := a.probe(order, who, limit, cut)
-		if code == 0 && err == nil {
+		last := a.probe(ctx, order, who)
+		if last.err == nil && last.code == 0 {
 			return 0, nil
 		}
 		select {
-		case <-cut:
-			return wire.ExitEnded, errCut
-		default:
-		}
-		var gone bool
-		select {
-		case <-limit:
-			gone = true
 		case <-time.After(pause):
-		case <-cut:
-			return wire.ExitEnded, errCut
-		}
-		if gone || errors.Is(err, errLimit) {
-			return a.gaveUp(order, code, output, err)
+		case <-ctx.Done():
+			if cutCode(ctx) == wire.ExitEnded {
+				return wire.ExitEnded, errCut
+			}
+			return wire.ExitFailed, a.gaveUp(order, last)
 		}
 	}
 }
 
-// errLimit says that the limit came while a check ran.
-var errLimit = errors.New("the limit came while it ran")
-
-func (a *Agent) gaveUp(order wire.Health, code int, output []byte, err error) (int, error) {
-	_, _ = a.Stdout.Write(output)
-	if len(output) > 0 && output[len(output)-1] != '\n' {
-		fmt.Fprintln(a.Stdout)
+// gaveUp shows the last output and says how the last probe went.
+func (a *Agent) gaveUp(order wire.Health, last probed) error {
+	if len(last.output) > 0 {
+		_, _ = a.Stdout.Write(append(bytes.TrimSuffix(last.output, []byte("\n")), '\n'))
 	}
-	if err == nil {
-		err = fmt.Errorf("exit code %d", code)
+	if last.err == nil {
+		last.err = fmt.Errorf("exit code %d", last.code)
 	}
-	return wire.ExitFailed, fmt.Errorf("the check %q has not passed in %v; the last time: %w",
-		order.Argv, time.Duration(order.Limit), err)
+	return fmt.Errorf("the check %q has not passed in %v; the last time: %w",
+		order.Argv, time.Duration(order.Limit), last.err)
 }
 
-// probe runs the check once and returns the end of what it wrote.
-func (a *Agent) probe(order wire.Health, who identity, limit <-chan time.Time, cut <-chan struct{}) (code int, output []byte, err error) {
+// probed is how one probe went.
+type probed struct {
+	code   int
+	output []byte // the end of it
+	err    error  // it was not started, or ended before it was done
+}
+
+func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) probed {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return 0, nil, err
+		return probed{err: err}
 	}
 	defer null.Close()
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return 0, nil, err
+		return probed{err: err}
 	}
 	defer reader.Close()
 	dir := order.Dir
@@ -103,38 +98,20 @@ func (a *Agent) probe(order wire.Health, who identity, limit <-chan time.Time, c
 	})
 	writer.Close()
 	if err != nil {
-		return codeOf(err), nil, err
+		return probed{err: err}
 	}
 	tail := make(chan []byte, 1)
 	go func() { tail <- readTail(reader, maxOutput) }()
-	within := time.Duration(order.Timeout)
-	if within <= 0 {
-		within = probeWithin
+	timeout := order.Timeout
+	if timeout <= 0 {
+		timeout = int64(probeWithin)
 	}
-	over, stop := eitherOf(limit, cut)
+	ctx, stop := within(ctx, timeout)
 	defer stop()
-	code, err = finish(pid, within, over)
-	if errors.Is(err, errCut) {
-		err = errLimit // or cut, which the caller looks at first
-	}
+	code, err := finish(ctx, pid)
 	// Something that the check left running may keep the pipe open.
 	_ = reader.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	return code, <-tail, err
-}
-
-// eitherOf is closed at the first of the two. stop ends the waiting.
-func eitherOf(limit <-chan time.Time, cut <-chan struct{}) (over <-chan struct{}, stop func()) {
-	closed, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-limit:
-			close(closed)
-		case <-cut:
-			close(closed)
-		case <-done:
-		}
-	}()
-	return closed, func() { close(done) }
+	return probed{code, <-tail, err}
 }
 
 // readTail reads to the end and keeps the last size bytes.

@@ -65,9 +65,9 @@ type Boot struct {
 	// without a password where it is installed. A numeric user needs no entry.
 	Users []UserBoot `json:"users,omitempty"`
 
-	// User the command runs as, who also gets the Volumes: a name or number,
-	// optionally with :group. Empty is root. An image's USER may stand here
-	// as it is.
+	// User of the box, idle or not: the command runs as this one, who also gets
+	// the Volumes. A name or number, optionally with :group; empty is root.
+	// An image's USER may stand here as it is.
 	User string `json:"user,omitempty"`
 	// Groups the command has besides those the box's /etc/group gives User.
 	// Names or numbers.
@@ -89,8 +89,8 @@ type Boot struct {
 	// box ends on it as on TERM, INT and QUIT. Empty: SIGTERM.
 	StopSignal string `json:"stop_signal,omitempty"`
 
-	// Volumes are mount points whose root directory is given to User where it
-	// is empty and root's.
+	// Volumes are the mount points of all volumes. The root directory of one
+	// that is empty and root's is given to User.
 	Volumes []string `json:"volumes,omitempty"`
 	// SafeDirs are targets of shared checkouts. Where User or one of Users does
 	// not own one, it is added to git's safe.directory in /etc/gitconfig.
