@@ -133,7 +133,7 @@ type change struct {
 // ensure sees to it that the user is there, and in the groups. What is right
 // already is not touched.
 func (d *database) ensure(user wire.UserBoot, shell string) (change, error) {
-	if user.UID < 0 || user.GID < 0 {
+	if !validID(user.UID) || !validID(user.GID) {
 		return change{}, fmt.Errorf("user %q: ids %d:%d are none", user.Name, user.UID, user.GID)
 	}
 	old, exists := d.byName(user.Name)
@@ -244,8 +244,10 @@ func (d *database) freeGID() (int, error) {
 // one means "none" to it.
 func parseID(text string) (int, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || id == 1<<32-1 {
+	if err != nil || !validID(int(id)) {
 		return 0, fmt.Errorf("id %q is none", text)
 	}
 	return int(id), nil
 }
+
+func validID(id int) bool { return id >= 0 && id < 1<<32-1 }
