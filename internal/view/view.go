@@ -1,0 +1,121 @@
+package view
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/envyhq/envy/internal/term"
+)
+
+// Format is how a command speaks.
+type Format int
+
+// The formats.
+const (
+	Human Format = iota // colours, and live progress where the terminal can
+	Plain               // lines without either
+	JSON                // one JSON value on stdout, events and diagnostics as JSON lines on stderr
+	Quiet               // the result and errors only
+)
+
+// ParseFormat reads the value of --format; "" is Human.
+func ParseFormat(name string) (Format, error) {
+	switch name {
+	case "", "human":
+		return Human, nil
+	case "plain":
+		return Plain, nil
+	case "json":
+		return JSON, nil
+	}
+	return Human, fmt.Errorf("format %q is none of human, plain and json", name)
+}
+
+// View says what one command has to say. Out is for the answer, Err for progress and problems.
+type View struct {
+	Format Format
+	Out    Printer
+	Err    Printer
+}
+
+// New makes a view on streams. Only Human colours and draws live, each stream by what it can do.
+func New(streams *term.Streams, format Format) *View {
+	return &View{Format: format, Out: newPrinter(streams.Out, format), Err: newPrinter(streams.Err, format)}
+}
+
+// Printer writes safe text to one stream.
+type Printer struct {
+	out     term.Output
+	palette palette
+	live    bool
+}
+
+func newPrinter(out term.Output, format Format) Printer {
+	human := format == Human
+	return Printer{out: out, palette: newPalette(human && out.Color), live: human && out.Live}
+}
+
+// Live says whether lines may be drawn over.
+func (p Printer) Live() bool { return p.live }
+
+// Width is how many columns a line may have now, 0 for no limit.
+func (p Printer) Width() int { return p.out.Width() }
+
+// Text starts a text in the stream's colours.
+func (p Printer) Text() *Text { return &Text{palette: p.palette} }
+
+// Print writes a text, in one piece.
+func (p Printer) Print(t *Text) error {
+	_, err := io.WriteString(p.out, t.b.String())
+	return err
+}
+
+// Logs is a stream for the output of boxes: colours stay where the stream shows them. Flush it.
+func (p Printer) Logs() *Writer {
+	return NewWriter(p.out, p.palette.enabled)
+}
+
+// JSON writes a value as one line. Characters that would be hidden or steer a terminal stand as JSON's own escapes, so
+// that a reader gets what was meant and a terminal shows what it got.
+func (p Printer) JSON(v any) error {
+	data, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = p.out.Write(data)
+	return err
+}
+
+func marshal(v any) ([]byte, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("write JSON: %w", err)
+	}
+	data := plain.Bytes()
+	// Outside strings JSON is ASCII without controls, so whatever is hidden stands in a string.
+	safe := make([]byte, 0, len(data))
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		switch {
+		case !hidden(r):
+			safe = append(safe, data[:size]...)
+		case r > 0xffff:
+			high, low := surrogates(r)
+			safe = fmt.Appendf(safe, `\u%04x\u%04x`, high, low)
+		default:
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		}
+		data = data[size:]
+	}
+	return safe, nil
+}
+
+func surrogates(r rune) (high, low rune) {
+	r -= 0x10000
+	return 0xd800 + r>>10, 0xdc00 + r&0x3ff
+}
