@@ -112,6 +112,9 @@ func (l *attrList) run(s resource.BoxSpec) {
 	for _, k := range keys(s.SecretEnv) {
 		l.list = append(l.list, attr{"env." + k, Sensitive + s.SecretEnv[k], replaces})
 	}
+	for _, k := range s.UnsetEnv {
+		l.add(replaces, "env."+k, "null")
+	}
 	l.strs(replaces, "path", s.Path)
 }
 
@@ -278,9 +281,12 @@ func foldImage(changes []AttrChange) []AttrChange {
 
 func irremovable(path string) bool { return path == "memory" || path == "cpus" }
 
-// cannotCompare: a sensitive value whose key is missing on this machine carries no hash, and forces nothing (§2).
+// cannotCompare: sensitive values are compared by hashes with a key of this machine (resource.Keyed); where the key is
+// another one, or none, nothing can be said, and nothing is forced (§2).
 func cannotCompare(old, now string) bool {
-	return old == Sensitive || now == Sensitive
+	o, oldKeyed := strings.CutPrefix(old, Sensitive)
+	n, nowKeyed := strings.CutPrefix(now, Sensitive)
+	return oldKeyed && nowKeyed && !resource.SameKey(o, n)
 }
 
 // inPlaceID is the eight hex digits that a box's name carries for its in-place values (§5).

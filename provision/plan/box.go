@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -103,7 +105,7 @@ func (p *planner) after(removed int, name string) {
 
 // standing plans a box that was ready once.
 func (p *planner) standing(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, have *resource.BoxSpec) {
-	changes := p.compareBox(b, *have, spec)
+	changes := ignoreHostSized(p.compareBox(b, *have, spec), w.HostSized)
 	reason := ""
 	switch {
 	case forces(changes):
@@ -224,4 +226,11 @@ func (p *planner) leftovers() {
 			}
 		}
 	}
+}
+
+// ignoreHostSized drops differences that come from the size of the machine (§2, Values in expressions).
+func ignoreHostSized(changes []AttrChange, sized []string) []AttrChange {
+	return slices.DeleteFunc(changes, func(c AttrChange) bool {
+		return c.Forces && slices.ContainsFunc(sized, func(s string) bool { return c.Path == s || strings.HasPrefix(c.Path, s+".") })
+	})
 }

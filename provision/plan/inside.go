@@ -85,7 +85,7 @@ func (p *planner) due(s resource.ProvisionSpec, rec resource.Record, started boo
 	case "always":
 		return started || !ran
 	}
-	return !ran || run.Hash != s.Run
+	return !ran || run.Hash != s.Run && (resource.SameKey(run.Hash, s.Run) || run.Hash == "")
 }
 
 func dueReason(s resource.ProvisionSpec, rec resource.Record) string {

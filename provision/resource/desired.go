@@ -85,6 +85,7 @@ type BoxWanted struct {
 	Hostname  string // written, or the replica's name
 	Origin    Origin
 	Origins   map[string]Origin // attribute path → place
+	HostSized []string          // attribute paths whose value came from host.cpus or host.memory: they force nothing
 	Notes     []string          // shown with the box's change in the plan
 }
 

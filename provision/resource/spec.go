@@ -24,6 +24,7 @@ type BoxSpec struct {
 	Oneshot    bool     `json:"oneshot,omitempty"`
 	Env        StrMap   `json:"env,omitempty"`
 	SecretEnv  StrMap   `json:"secret_env,omitempty"` // name → keyed hash of the value (§2, Sensitive)
+	UnsetEnv   []string `json:"unset_env,omitempty"`  // taken away, also where the image sets them
 	Path       []string `json:"path,omitempty"`       // goes before the image's PATH
 
 	User     *UserSpec `json:"user,omitempty"` // nil: the image's own

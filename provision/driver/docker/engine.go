@@ -22,14 +22,21 @@ type Options struct {
 	Getenv    func(string) string // the environment; nil is an empty one
 	Version   string              // of envy, for the User-Agent
 
-	// Agent gives the binary for an architecture as Go names it ("amd64"), and its hash, which names its volume.
-	Agent func(arch string) (binary []byte, hash string, err error)
+	// Agent gives the program that runs in boxes, for an architecture as Go names it ("amd64").
+	Agent func(arch string) (Agent, error)
 
 	// Events gets warnings (limits that were clamped), and with Debug each engine call and its time. May be nil.
 	Events event.Sink
 	Debug  bool
 	// OnCall is called after each request's answer has begun, from any goroutine. May be nil.
 	OnCall func(method, path string, took time.Duration, err error)
+}
+
+// Agent is the program that runs in boxes. Hash names its volume; Binary, which may cost time to unpack, is asked only
+// where that volume lacks it.
+type Agent struct {
+	Hash   string
+	Binary func() ([]byte, error)
 }
 
 // Engine is one engine. It is safe for concurrent use.
@@ -40,13 +47,12 @@ type Engine struct {
 	opts      Options
 	endpoint  string // as it was asked for: unix:///…, ssh://…
 
-	pinged struct {
-		sync.Mutex
-		done   bool
-		engine resource.Engine
-	}
-	info  once[engineInfo]
-	agent once[agentVolume]
+	base string // URL before a request's path
+
+	pinged once[resource.Engine]
+	info   once[engineInfo]
+	agent  once[agentVolume] // named and there
+	filled once[agentVolume] // seen to hold the agent
 }
 
 // Open prepares a connection; nothing is sent yet. An error names the endpoint or context that cannot be used.
@@ -95,6 +101,9 @@ func (e *Engine) connect(target endpoint) error {
 	)
 	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {
+		return err
+	}
+	if e.base, err = baseURL(api.DaemonHost(), e.transport.TLSClientConfig != nil); err != nil {
 		return err
 	}
 	// The client has wrapped the transport in tracing that nobody listens to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -43,6 +44,11 @@ func kindOf(err error, text string) driver.Kind {
 		}
 		return false
 	}
+	status := 0
+	var refused *statusError
+	if errors.As(err, &refused) {
+		status = refused.code
+	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return driver.Failed
@@ -52,13 +58,13 @@ func kindOf(err error, text string) driver.Kind {
 		return driver.PortTaken
 	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait"):
 		return driver.NotRunning
-	case cerrdefs.IsNotFound(err), has("no such container", "no such network", "no such image"):
+	case status == http.StatusNotFound, cerrdefs.IsNotFound(err), has("no such container", "no such network", "no such image"):
 		return driver.NotFound
 	case cerrdefs.IsConflict(err), cerrdefs.IsAlreadyExists(err):
 		return driver.Conflict
 	case cerrdefs.IsPermissionDenied(err), cerrdefs.IsUnauthorized(err):
 		return driver.Denied
-	case cerrdefs.IsInvalidArgument(err):
+	case status == http.StatusBadRequest, cerrdefs.IsInvalidArgument(err):
 		return driver.Invalid
 	case cerrdefs.IsNotImplemented(err):
 		return driver.Unsupported

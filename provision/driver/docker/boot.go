@@ -1,0 +1,192 @@
+package docker
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/envyhq/envy/internal/agent/wire"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// defaultPath is what an engine gives a container whose image has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// bootOf composes what PID 1 is told. id is unlike any other container's.
+func bootOf(b driver.NewBox, about engineInfo, id string) (wire.Boot, error) {
+	argv, err := commandOf(b)
+	if err != nil {
+		return wire.Boot{}, err
+	}
+	boot := wire.Boot{
+		ID:           id,
+		Unprivileged: unprivileged(b.Spec),
+		User:         commandUser(b),
+		Argv:         argv,
+		Dir:          workdirOf(b),
+		Gate:         b.Gate,
+		StopSignal:   firstOf(b.Spec.StopSignal, b.Fact.StopSignal),
+		SafeDirs:     b.GitSafe,
+	}
+	if b.Spec.Oneshot && b.Run == nil {
+		boot.Oneshot = firstOf(b.Labels[resource.LabelSpecHash], b.Spec.Hash())
+	}
+	if boot.Unprivileged {
+		return boot, nil
+	}
+	boot.Users = usersOf(b.Spec, about)
+	if len(boot.Users) == 0 {
+		boot.Groups = b.Spec.Groups
+	}
+	boot.Volumes = slices.Sorted(maps.Keys(b.Volumes))
+	return boot, nil
+}
+
+// unprivileged: PID 1 cannot make users on a read-only root, nor without its capabilities.
+func unprivileged(s resource.BoxSpec) bool { return s.ReadOnly || len(s.CapDrop) > 0 }
+
+// commandOf is what the box runs (product reference, §2): nothing for one that idles. command keeps the image's
+// ENTRYPOINT, entrypoint alone drops its CMD, a service and a oneshot without either run the image's own.
+func commandOf(b driver.NewBox) ([]string, error) {
+	s := b.Spec
+	switch {
+	case b.Run != nil:
+		return b.Run.Command, nil
+	case s.Command != nil && s.Entrypoint != nil:
+		return slices.Concat(*s.Entrypoint, *s.Command), nil
+	case s.Command != nil:
+		return slices.Concat(b.Fact.Entrypoint, *s.Command), nil
+	case s.Entrypoint != nil:
+		return *s.Entrypoint, nil
+	case s.Service || s.Oneshot:
+		own := slices.Concat(b.Fact.Entrypoint, b.Fact.Cmd)
+		if len(own) == 0 {
+			return nil, fmt.Errorf("image %s says nothing to run: it has neither ENTRYPOINT nor CMD", b.Image)
+		}
+		return own, nil
+	}
+	return nil, nil
+}
+
+// commandUser is who runs the command: the override's, the spec's, else the image's own.
+func commandUser(b driver.NewBox) string {
+	switch {
+	case b.Run != nil && b.Run.User != "":
+		return b.Run.User
+	case b.Spec.User != nil && b.Spec.User.Name != "":
+		return b.Spec.User.Name
+	}
+	return b.Fact.User
+}
+
+func workdirOf(b driver.NewBox) string {
+	if b.Run != nil && b.Run.Dir != "" {
+		return b.Run.Dir
+	}
+	return firstOf(b.Spec.Workdir, b.Fact.Workdir)
+}
+
+// usersOf are the users to make or adopt: the box's, and the one of shells where that is another. On a rootless engine
+// the caller is root inside.
+func usersOf(s resource.BoxSpec, about engineInfo) []wire.UserBoot {
+	if s.User == nil {
+		return nil
+	}
+	var users []wire.UserBoot
+	for _, name := range []string{s.User.Name, s.Meta.Login} {
+		name, _, _ = strings.Cut(name, ":")
+		if !named(name) || len(users) > 0 && users[0].Name == name {
+			continue
+		}
+		u := wire.UserBoot{
+			Name: name, UID: s.User.UID, GID: s.User.GID, Adopt: s.User.Adopt, Shell: s.Shell, Groups: s.Groups,
+		}
+		if about.rootless {
+			u.UID, u.GID = 0, 0
+		}
+		users = append(users, u)
+	}
+	return users
+}
+
+// named reports whether a user is one that may have to be made: neither root nor a number.
+func named(user string) bool {
+	if user == "" || user == "root" {
+		return false
+	}
+	_, err := strconv.Atoi(user)
+	return err != nil
+}
+
+// containerUser is the user of PID 1 and of every exec: root, who drops to the box's user, but in an unprivileged box,
+// which is that user from the start and so needs a number (or the image's own words).
+func containerUser(b driver.NewBox, about engineInfo) string {
+	const root = "0:0"
+	if !unprivileged(b.Spec) {
+		return root
+	}
+	u := b.Spec.User
+	switch {
+	case u == nil || u.Name == "":
+		return firstOf(b.Fact.User, root)
+	case u.Name == "root":
+		return root
+	case !named(firstPart(u.Name)):
+		return u.Name
+	case about.rootless:
+		return root
+	}
+	return fmt.Sprintf("%d:%d", u.UID, u.GID)
+}
+
+func firstPart(user string) string {
+	name, _, _ := strings.Cut(user, ":")
+	return name
+}
+
+// environment is NAME=value, sorted, on top of the image's.
+func environment(b driver.NewBox) []string {
+	env := map[string]string{}
+	maps.Copy(env, b.Spec.Env)
+	maps.Copy(env, b.Secrets)
+	if b.Run != nil {
+		maps.Copy(env, b.Run.Env)
+	}
+	if len(b.Spec.Path) > 0 {
+		rest, written := env["PATH"]
+		if !written {
+			rest = imagePath(b.Fact.Env)
+		}
+		env["PATH"] = strings.Join(append(slices.Clone(b.Spec.Path), rest), ":")
+	}
+	return pairs(env)
+}
+
+func imagePath(env []string) string {
+	for _, entry := range env {
+		if path, ok := strings.CutPrefix(entry, "PATH="); ok {
+			return path
+		}
+	}
+	return defaultPath
+}
+
+func pairs(env map[string]string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		out = append(out, name+"="+env[name])
+	}
+	return out
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,170 @@
+package docker
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"path"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/build"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+)
+
+// Build implements driver.Images. BuildKit does it where the engine has it and DOCKER_BUILDKIT does not say otherwise,
+// else the classic builder. When ctx ends the engine is told to end the build.
+func (e *Engine) Build(ctx context.Context, b driver.Build, sink event.Sink, parent string) error {
+	engine, err := e.ping(ctx)
+	if err != nil {
+		return err
+	}
+	kit := engine.BuildKit
+	if wanted, err := strconv.ParseBool(e.opts.Getenv("DOCKER_BUILDKIT")); err == nil && !wanted {
+		kit = false
+	}
+	return e.build(ctx, b, kit, sink, parent)
+}
+
+// A reporter turns one builder's stream into events and keeps what a failure needs.
+type reporter interface {
+	take(message) error
+	// end closes what is open. A failed build gives what failed: the step's text and a way to find its line.
+	end(failed bool) failure
+}
+
+// failure is what a builder's stream told about the step that failed.
+type failure struct {
+	step  string
+	text  string // the engine's words, "" when the stream's own error says it
+	lines []string
+	line  func(dockerfile string) int
+}
+
+func (e *Engine) build(ctx context.Context, b driver.Build, kit bool, sink event.Sink, parent string) error {
+	open := b.Context
+	if !kit && b.Classic != nil {
+		open = b.Classic
+	}
+	args, err := e.opts.buildArgs(e.api.DaemonHost(), b.Args)
+	if err != nil {
+		return &driver.Error{Kind: driver.Invalid, Op: "build", Object: quoted("image", b.Tag), Text: err.Error(), Err: err}
+	}
+	source, err := open()
+	if err != nil {
+		return err
+	}
+	body := &contextBody{ReadCloser: source}
+	opts := build.ImageBuildOptions{
+		Tags: []string{b.Tag}, Dockerfile: b.Dockerfile, BuildArgs: args, Target: b.Target, Platform: b.Platform,
+		Labels: b.Labels, NoCache: b.NoCache, PullParent: b.Pull, Remove: true, ForceRemove: true,
+		Version: build.BuilderV1,
+	}
+	var report reporter = newClassicReport(sink, parent)
+	if kit {
+		opts.Version, opts.BuildID = build.BuilderBuildKit, rand.Text()
+		report = newTraceReport(sink, parent)
+	}
+	err = e.runBuild(ctx, body, opts, report)
+	failed := report.end(err != nil)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		e.cancelBuild(ctx, opts.BuildID)
+		err = context.Cause(ctx)
+		return &driver.Error{Kind: driver.Failed, Op: "build", Object: quoted("image", b.Tag), Text: err.Error(), Err: err}
+	case body.failed() != nil:
+		return body.failed()
+	}
+	return e.buildError(err, failed, b, open)
+}
+
+// runBuild sends the context and follows the answer to its end. The transport closes body.
+func (e *Engine) runBuild(ctx context.Context, body io.ReadCloser, opts build.ImageBuildOptions, report reporter) error {
+	answer, err := e.api.ImageBuild(ctx, body, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
+	return eachMessage(answer.Body, report.take)
+}
+
+// cancelBuild ends a build whose connection is gone already; engines end it with the connection, most of the time.
+func (e *Engine) cancelBuild(ctx context.Context, id string) {
+	if id == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = e.api.BuildCancel(ctx, id) // there may be nothing left to cancel
+}
+
+// buildError is the failure of a step as *driver.BuildError, and of anything else as it is.
+func (e *Engine) buildError(err error, failed failure, b driver.Build, open func() (io.ReadCloser, error)) error {
+	var told *streamError
+	if !errors.As(err, &told) {
+		return e.classify(err, "build", quoted("image", b.Tag))
+	}
+	out := &driver.BuildError{Step: failed.step, Lines: failed.lines}
+	kind := driver.Failed
+	if failed.step == "" || isFrom(failed.step) { // a base that cannot be had; else the words are a program's
+		kind = registryKind(told.text, driver.Failed)
+	}
+	out.Err = &driver.Error{Kind: kind, Text: cmp.Or(failed.text, told.text), Err: err}
+	if failed.line != nil {
+		if text, err := dockerfileOf(open, b.Dockerfile); err == nil { // else the line stays unknown
+			out.Line = failed.line(text)
+		}
+	}
+	return out
+}
+
+// dockerfileOf reads the Dockerfile out of a context, at most 1 MiB.
+func dockerfileOf(open func() (io.ReadCloser, error), name string) (string, error) {
+	stream, err := open()
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = stream.Close() }()
+	name = path.Clean(cmp.Or(name, "Dockerfile"))
+	for tr := tar.NewReader(stream); ; {
+		h, err := tr.Next()
+		if err != nil {
+			return "", err
+		}
+		if path.Clean(h.Name) == name {
+			text, err := io.ReadAll(io.LimitReader(tr, 1<<20))
+			return string(text), err
+		}
+	}
+}
+
+// contextBody remembers why a context could not be read: the client would say that the engine did not answer.
+type contextBody struct {
+	io.ReadCloser
+	mu  sync.Mutex
+	err error
+}
+
+func (c *contextBody) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.mu.Lock()
+		c.err = err
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+func (c *contextBody) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}

@@ -1,0 +1,215 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/envyhq/envy/internal/agent/wire"
+	"github.com/envyhq/envy/provision/driver"
+)
+
+// Exec implements driver.Execer. The command is found again by a mark in its environment, because engines cannot signal
+// an exec and it outlives its client.
+func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.Streams) (int, error) {
+	argument, err := wire.Encode(wire.Exec{User: x.User, Argv: x.Argv, Login: x.Login, Dir: x.Dir, Env: pairs(x.Env)})
+	if err != nil {
+		return 0, invalid("run in", id, err.Error(), err)
+	}
+	mark := "ENVY_EXEC=" + randomHex(8)
+	execID, st, err := e.startExec(ctx, id, container.ExecOptions{
+		Cmd: []string{wire.Path, wire.VerbExec, string(argument)}, Env: []string{mark}, WorkingDir: "/", Tty: x.TTY,
+		AttachStdin: s.In != nil, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = attend(ctx, st, s, control{
+		resize: func(ctx context.Context, size driver.Size) error {
+			return e.api.ContainerExecResize(ctx, execID, resizeTo(size))
+		},
+		signal: func(ctx context.Context, name string) error { return e.signalExec(ctx, id, mark, name) },
+	})
+	if err != nil {
+		return 0, e.classify(err, "run in", boxObject(id))
+	}
+	return e.execCode(ctx, id, execID)
+}
+
+// Attach implements driver.Execer. It waits for the box's end before it starts it, so that no end is missed.
+func (e *Engine) Attach(ctx context.Context, id string, s driver.Streams) (int, error) {
+	object := boxObject(id)
+	now, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return 0, e.classify(err, "attach to", object)
+	}
+	begin := time.Now()
+	conn, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{
+		Stream: true, Stdin: s.In != nil, Stdout: true, Stderr: true,
+	})
+	e.called("POST", "/containers/"+id+"/attach", time.Since(begin), err)
+	if err != nil {
+		return 0, e.classify(err, "attach to", object)
+	}
+	st := &stream{conn: conn, tty: now.Config.Tty}
+	defer st.cut()
+	waiting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	ended, failed := e.api.ContainerWait(waiting, id, container.WaitConditionNextExit)
+	if err := e.StartBox(ctx, id, ""); err != nil {
+		return 0, err
+	}
+	err = attend(ctx, st, s, control{
+		resize: func(ctx context.Context, size driver.Size) error {
+			return e.api.ContainerResize(ctx, id, resizeTo(size))
+		},
+		signal: func(ctx context.Context, name string) error { return e.KillBox(ctx, id, name) },
+	})
+	if err != nil {
+		return 0, e.classify(err, "attach to", object)
+	}
+	return e.exitOf(ctx, id, ended, failed)
+}
+
+func resizeTo(s driver.Size) container.ResizeOptions {
+	return container.ResizeOptions{Width: uint(max(s.Columns, 0)), Height: uint(max(s.Rows, 0))}
+}
+
+// control is how a process behind a stream is reached beside the stream.
+type control struct {
+	resize func(context.Context, driver.Size) error
+	signal func(ctx context.Context, name string) error
+}
+
+// attend serves a process until it has closed its streams. When ctx ends, or nobody can take the output any more, the
+// process is ended, and the error says why. The copy of s.In may be left waiting in a Read.
+func attend(ctx context.Context, st *stream, s driver.Streams, c control) error {
+	defer st.cut()
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	helpers.Go(func() { c.follow(inner, s) })
+	if s.In != nil {
+		go st.feed(s.In)
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- st.drain(s.Out, s.Err) }()
+	select {
+	case err := <-drained:
+		var bad *writeError
+		if !errors.As(err, &bad) {
+			return err
+		}
+		go func() {
+			_, err := io.Copy(io.Discard, st.conn.Reader)
+			drained <- err
+		}()
+		c.end(inner, st, drained)
+		return err
+	case <-ctx.Done():
+		c.end(inner, st, drained)
+		return context.Cause(ctx)
+	}
+}
+
+// follow passes on sizes and signals.
+func (c control) follow(ctx context.Context, s driver.Streams) {
+	sizes, signals := s.Resize, s.Signal
+	for {
+		select {
+		case size, ok := <-sizes:
+			if !ok {
+				sizes = nil
+				continue
+			}
+			c.insist(ctx, size)
+		case name, ok := <-signals:
+			if !ok {
+				signals = nil
+				continue
+			}
+			_ = c.signal(ctx, name) // one that has ended hears nothing
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// insist sets a size; the first ones may come before the engine has made the terminal.
+func (c control) insist(ctx context.Context, size driver.Size) {
+	for pause := 5 * time.Millisecond; pause < time.Second; pause *= 2 {
+		if c.resize(ctx, size) == nil {
+			return
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// commandGrace is how long a command has after each of the signals that end it.
+const commandGrace = 2 * time.Second
+
+// end ends the process: HUP to what has a terminal (an interactive shell ignores TERM), then KILL; in the end the stream
+// is cut, whoever still holds it.
+func (c control) end(ctx context.Context, st *stream, drained <-chan error) {
+	first := "TERM"
+	if st.tty {
+		first = "HUP"
+	}
+	for _, name := range []string{first, "KILL"} {
+		bounded, cancel := context.WithTimeout(ctx, commandGrace)
+		_ = c.signal(bounded, name)
+		select {
+		case <-drained:
+			cancel()
+			return
+		case <-bounded.Done():
+		}
+		cancel()
+	}
+	st.cut()
+	<-drained
+}
+
+// signalScript sends $2 to the process group of the exec that has $1 in its environment: that whose parent is outside
+// the box. An exec leads a session and a group of its own.
+const signalScript = `for d in /proc/[0-9]*; do
+  tr '\000' '\n' <"$d/environ" 2>/dev/null | grep -qxF "$1" || continue
+  grep -q '^PPid:[^0-9]*0$' "$d/status" 2>/dev/null || continue
+  kill -s "$2" -- "-${d#/proc/}" && exit 0
+done
+exit 3`
+
+// signalExec needs a shell in the box.
+func (e *Engine) signalExec(ctx context.Context, id, mark, name string) error {
+	execID, st, err := e.startExec(ctx, id, container.ExecOptions{
+		Cmd:          []string{"/bin/sh", "-c", signalScript, "sh", mark, strings.TrimPrefix(name, "SIG")},
+		AttachStdout: true, AttachStderr: true, WorkingDir: "/",
+	})
+	if err != nil {
+		return err
+	}
+	defer st.cut()
+	stop := context.AfterFunc(ctx, st.cut)
+	defer stop()
+	var said tail
+	if err := st.drain(&said, &said); err != nil {
+		return e.classify(err, "signal", boxObject(id))
+	}
+	code, err := e.execCode(ctx, id, execID)
+	if err == nil && code != 0 {
+		err = &driver.Error{
+			Kind: driver.Failed, Op: "signal", Object: boxObject(id), Text: firstOf(said.text(), "no such command in the box"),
+		}
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package docker
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/envyhq/envy/internal/agent/wire"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// Detail implements driver.Inspector.
+func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, error) {
+	got, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return resource.BoxDetail{}, e.classify(err, "inspect", boxObject(id))
+	}
+	d := resource.BoxDetail{ID: got.ID}
+	if h := got.HostConfig; h != nil {
+		d.Memory, d.NanoCPUs, d.Restart = h.Memory, h.NanoCPUs, restartText(h.RestartPolicy)
+	}
+	if s := got.State; s != nil {
+		d.ExitCode, d.OOM, d.Error = s.ExitCode, s.OOMKilled, s.Error
+		d.Started, d.Finished = engineTime(s.StartedAt), engineTime(s.FinishedAt)
+	}
+	if n := got.NetworkSettings; n != nil {
+		for name, ep := range n.Networks {
+			d.Networks = append(d.Networks, resource.NetworkJoinObserved{
+				ID: ep.NetworkID, Name: name, Aliases: aliasesObserved(ep.Aliases, got.ID), IP: ep.IPAddress,
+			})
+		}
+	}
+	slices.SortFunc(d.Networks, func(a, b resource.NetworkJoinObserved) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range got.Mounts {
+		d.Mounts = append(d.Mounts, m.Destination)
+	}
+	slices.Sort(d.Mounts)
+	return d, nil
+}
+
+// aliasesObserved leaves out the short id, which engines before API 1.45 add by themselves.
+func aliasesObserved(aliases []string, id string) []string {
+	var out []string
+	for _, a := range aliases {
+		if len(a) < 12 || !strings.HasPrefix(id, a) {
+			out = append(out, a)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// engineTime reads the engine's times; its "never" is the year 1, which is zero.
+func engineTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}
+
+// Size implements driver.Inspector.
+func (e *Engine) Size(ctx context.Context, id string) (rw, root int64, err error) {
+	got, _, err := e.api.ContainerInspectWithRaw(ctx, id, true)
+	if err != nil {
+		return 0, 0, e.classify(err, "inspect", boxObject(id))
+	}
+	if got.SizeRw != nil {
+		rw = *got.SizeRw
+	}
+	if got.SizeRootFs != nil {
+		root = *got.SizeRootFs
+	}
+	return rw, root, nil
+}
+
+// Changes implements driver.Inspector. The engine does not say what is a directory, so what has something below it in
+// the list is left out here and the rest is for Stat to tell. What the agent keeps for itself is left out, too.
+func (e *Engine) Changes(ctx context.Context, id string) ([]driver.Change, error) {
+	diff, err := e.api.ContainerDiff(ctx, id)
+	if err != nil {
+		return nil, e.classify(err, "compare", boxObject(id))
+	}
+	slices.SortFunc(diff, func(a, b container.FilesystemChange) int { return strings.Compare(a.Path, b.Path) })
+	parents := map[string]bool{}
+	for _, c := range diff {
+		if i := strings.LastIndexByte(c.Path, '/'); i > 0 {
+			parents[c.Path[:i]] = true
+		}
+	}
+	var out []driver.Change
+	for _, c := range diff {
+		if parents[c.Path] || within(c.Path, wire.MountDir) || within(c.Path, wire.StateDir) {
+			continue
+		}
+		change := driver.Change{Path: c.Path}
+		switch c.Kind {
+		case container.ChangeAdd:
+			change.Kind = driver.Added
+		case container.ChangeDelete:
+			change.Kind, change.Deleted = driver.Removed, true
+		}
+		out = append(out, change)
+	}
+	return out, nil
+}
+
+// within reports whether a path is dir or below it.
+func within(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }

@@ -1,0 +1,153 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// CreateNetwork implements driver.Mutator. Doubles, which old engines make of two calls at once, are removed whoever
+// made them: only the oldest is ever connected to.
+func (e *Engine) CreateNetwork(ctx context.Context, n driver.NewNetwork) (string, error) {
+	object := quoted("network", n.Name)
+	id, err := e.makeNetwork(ctx, n)
+	taken := driver.Is(err, driver.Conflict)
+	if err != nil && !taken {
+		return "", err
+	}
+	mine, listErr := e.sameNetworks(ctx, n)
+	switch {
+	case listErr != nil:
+		return "", e.classify(listErr, "create", object)
+	case len(mine) == 0 && taken:
+		return "", err // somebody else's
+	case len(mine) == 0:
+		return id, nil
+	}
+	for _, double := range mine[1:] {
+		// One that cannot be removed is in use or gone; the next up sees it.
+		_ = e.RemoveNetwork(ctx, double.ID)
+	}
+	return mine[0].ID, nil
+}
+
+// sameNetworks are those of this name and owner, oldest first.
+func (e *Engine) sameNetworks(ctx context.Context, n driver.NewNetwork) ([]resource.NetworkObserved, error) {
+	var listed []listedNetwork
+	label := resource.LabelCheckout + "=" + n.Labels[resource.LabelCheckout]
+	if err := e.getList(ctx, "/networks", label, &listed); err != nil {
+		return nil, err
+	}
+	want := resource.OwnerOf(n.Labels)
+	var mine []resource.NetworkObserved
+	for _, l := range listed {
+		owner := resource.OwnerOf(l.Labels)
+		if l.Name == n.Name && owner.Network == want.Network && owner.User == want.User {
+			mine = append(mine, l.observed(owner))
+		}
+	}
+	slices.SortFunc(mine, olderNetwork)
+	return mine, nil
+}
+
+// makeNetwork makes one, in a free subnet of 10/8 where the engine's own pools are used up.
+func (e *Engine) makeNetwork(ctx context.Context, n driver.NewNetwork) (string, error) {
+	id, err := e.createNetwork(ctx, n, n.Subnets)
+	if err == nil || len(n.Subnets) > 0 || !errors.Is(err, errPools) {
+		return id, err
+	}
+	var all []listedNetwork
+	if err := e.getList(ctx, "/networks", "", &all); err != nil {
+		return "", err
+	}
+	for _, subnet := range freeSubnets(all, n.Name, maxSubnetTries) {
+		// A route of the host's may be in the way, which only the engine knows.
+		if id, err = e.createNetwork(ctx, n, []string{subnet}); !errors.Is(err, errPools) {
+			return id, err
+		}
+	}
+	return "", err
+}
+
+const maxSubnetTries = 32
+
+// errPools: no address range, or one that is in use.
+var errPools = errors.New("no free address range")
+
+func (e *Engine) createNetwork(ctx context.Context, n driver.NewNetwork, subnets []string) (string, error) {
+	options := network.CreateOptions{Driver: "bridge", Internal: n.Internal, Labels: n.Labels}
+	if n.IPv6 {
+		options.EnableIPv6 = &n.IPv6
+	}
+	if len(subnets) > 0 {
+		options.IPAM = &network.IPAM{}
+		for _, s := range subnets {
+			options.IPAM.Config = append(options.IPAM.Config, network.IPAMConfig{Subnet: s})
+		}
+	}
+	made, err := e.api.NetworkCreate(ctx, n.Name, options)
+	if err == nil {
+		return made.ID, nil
+	}
+	if saysPools(err.Error()) {
+		err = errors.Join(err, errPools)
+	}
+	return "", e.classify(err, "create", quoted("network", n.Name))
+}
+
+func saysPools(text string) bool {
+	return strings.Contains(text, "non-overlapping") || strings.Contains(text, "fully subnetted") ||
+		strings.Contains(text, "Pool overlaps")
+}
+
+// freeSubnets are up to limit /24s of 10/8 that no listed network overlaps. The name chooses where the search begins, so
+// that two projects at the same moment seldom try the same one.
+func freeSubnets(all []listedNetwork, name string, limit int) []string {
+	var taken []netip.Prefix
+	for _, n := range all {
+		for _, c := range n.IPAM.Config {
+			if p, err := netip.ParsePrefix(c.Subnet); err == nil {
+				taken = append(taken, p)
+			}
+		}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	first := h.Sum32()
+	var free []string
+	for i := uint32(0); i < 1<<16 && len(free) < limit; i++ {
+		third := uint16(first + i)
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(third >> 8), byte(third)}), 24)
+		if !slices.ContainsFunc(taken, p.Overlaps) {
+			free = append(free, p.String())
+		}
+	}
+	return free
+}
+
+// RemoveNetwork implements driver.Mutator. One in use is a Conflict or Denied, as the engine's version has it.
+func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
+	err := e.classify(e.api.NetworkRemove(ctx, id), "remove", quoted("network", id))
+	return unless(err, driver.NotFound)
+}
+
+// Connect implements driver.Mutator. A box that is on the network already is left as it is: other aliases take a
+// Disconnect first.
+func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) error {
+	err := e.classify(e.api.NetworkConnect(ctx, net, id, endpointOf(j)), "connect", boxObject(id))
+	return unlessSaid(err, "already exists in network")
+}
+
+// Disconnect implements driver.Mutator. A box that is not on the network, or a network that is gone, is fine.
+func (e *Engine) Disconnect(ctx context.Context, net, id string) error {
+	err := e.classify(e.api.NetworkDisconnect(ctx, net, id, false), "disconnect", boxObject(id))
+	return unlessSaid(unless(err, driver.NotFound), "is not connected to")
+}

@@ -1,0 +1,147 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/envyhq/envy/provision/driver"
+)
+
+// stream is a hijacked connection to a process in a box: what is written goes to its stdin, and what it prints comes
+// back, in frames unless it has a terminal.
+type stream struct {
+	conn types.HijackedResponse
+	tty  bool
+	once sync.Once
+}
+
+// cut closes the connection. The process may run on.
+func (s *stream) cut() { s.once.Do(s.conn.Close) }
+
+// feed copies in to the process and then tells it that there is no more. It may outlive the stream in a Read of in,
+// which nobody but in's owner can end.
+func (s *stream) feed(in io.Reader) {
+	_, _ = io.Copy(s.conn.Conn, in) // a process that does not read is its own business
+	_ = s.conn.CloseWrite()
+}
+
+// drain copies what the process prints until it has closed its streams. writeError is true when it was not the
+// connection that failed.
+func (s *stream) drain(out, errOut io.Writer) error {
+	o, e := &sink{to: out}, &sink{to: errOut}
+	var err error
+	if s.tty {
+		_, err = io.Copy(o, s.conn.Reader)
+	} else {
+		_, err = stdcopy.StdCopy(o, e, s.conn.Reader)
+	}
+	if failed := errors.Join(o.failed, e.failed); failed != nil {
+		return &writeError{failed}
+	}
+	return err
+}
+
+// sink remembers its writer's failure, so that it can be told from the connection's. nil drops everything.
+type sink struct {
+	to     io.Writer
+	failed error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	if s.to == nil {
+		return len(p), nil
+	}
+	n, err := s.to.Write(p)
+	if err != nil {
+		s.failed = err
+	}
+	return n, err
+}
+
+// writeError is a failure of the caller's own writer.
+type writeError struct{ err error }
+
+func (w *writeError) Error() string { return "write output: " + w.err.Error() }
+
+func (w *writeError) Unwrap() error { return w.err }
+
+// startExec creates an exec and begins it, attached.
+func (e *Engine) startExec(ctx context.Context, id string, o container.ExecOptions) (execID string, s *stream, err error) {
+	object := boxObject(id)
+	made, err := e.api.ContainerExecCreate(ctx, id, o)
+	if err != nil {
+		return "", nil, e.classify(err, "run in", object)
+	}
+	begin := time.Now()
+	conn, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: o.ConsoleSize})
+	e.called("POST", "/exec/"+made.ID+"/start", time.Since(begin), err)
+	if err != nil {
+		return "", nil, e.classify(err, "run in", object)
+	}
+	return made.ID, &stream{conn: conn, tty: o.Tty}, nil
+}
+
+// exitPoll bounds the wait between the end of an exec's output and its exit code.
+const exitPoll = 10 * time.Second
+
+// execCode is the exit code of an exec whose output has ended. The engine may need a moment to notice the end.
+func (e *Engine) execCode(ctx context.Context, id, execID string) (int, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitPoll)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		got, err := e.api.ContainerExecInspect(ctx, execID)
+		if err != nil {
+			return 0, e.classify(err, "run in", boxObject(id))
+		}
+		if !got.Running {
+			return got.ExitCode, nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, &driver.Error{
+				Kind: driver.Failed, Op: "run in", Object: boxObject(id), Err: ctx.Err(),
+				Text: fmt.Sprintf("the command closed its output and had not ended %v later", exitPoll),
+			}
+		}
+	}
+}
+
+// tail keeps the last bytes that were written, and passes everything on.
+type tail struct {
+	to   io.Writer // may be nil
+	kept []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - tailBytes; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	if t.to == nil {
+		return len(p), nil
+	}
+	return t.to.Write(p)
+}
+
+// text is what was kept, from the start of a line on.
+func (t *tail) text() string {
+	s := string(t.kept)
+	if len(t.kept) == tailBytes {
+		if _, rest, ok := strings.Cut(s, "\n"); ok {
+			s = rest
+		}
+	}
+	return strings.TrimRight(s, "\n")
+}

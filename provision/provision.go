@@ -1,0 +1,96 @@
+// Package provision holds the use cases (Up, Plan, Status, Halt, Destroy, …) and the lowering of a configuration to
+// desired resources. It ties configuration, recipes, planner and driver together; it must not know a command line, a
+// terminal, any engine's API, or the host's file system, which it reaches through Host.
+package provision
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/recipe"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// Host is what the use cases need of the caller's machine.
+type Host interface {
+	// Match lists the files of input patterns, relative to the inside root, sorted, with those that matched nothing.
+	Match(ctx context.Context, patterns []string) (files []HostFile, unmatched []string, err error)
+	// Open opens a file that Match named.
+	Open(name string) (io.ReadCloser, error)
+	// Tree is a build context's folder, by its path on the host.
+	Tree(path string) (recipe.Source, error)
+	// Walk lists what is below a folder for a share of mode copy, or the file itself.
+	Archive(path string, uid, gid int) (io.ReadCloser, error)
+	// Worktree tells of the linked git worktree that the checkout is; nil when it is none.
+	Worktree() *Worktree
+	// MakeMountPoints makes the missing folders or files in a shared folder that further mounts need, as the caller.
+	MakeMountPoint(share, rel string, dir bool) error
+	// MakeSource makes the missing source folder of a share with create = true.
+	MakeSource(path string) error
+	// Exists tells whether a path is there, behind links, and whether it is a folder.
+	Exists(path string) (exists, dir bool)
+	// Listeners are the ports in use on this machine; empty where that cannot be known or the engine is elsewhere.
+	Listeners() []plan.PortTaken
+}
+
+// HostFile is a file of an input pattern.
+type HostFile struct {
+	Name string // relative to the inside root, slash-separated
+	Mode fs.FileMode
+	Link string // target of a link, which is not followed
+}
+
+// Worktree is what git needs in a box that sees a linked worktree (§2, Mounts).
+type Worktree struct {
+	Common string // common git directory, absolute
+	Entry  string // this worktree's entry in it
+	Named  string // Entry as `.git` names it
+	Back   string // the worktree's .git as Entry's gitdir names it
+	Root   string // the work tree's root on the host
+}
+
+// Env is what every use case gets.
+type Env struct {
+	Engine  driver.Engine
+	Host    Host
+	Sink    event.Sink
+	Now     func() time.Time
+	Version string
+	Key     []byte // for sensitive values; nil: they cannot be compared
+	Cache   string // secret of the package cache
+	// Output gives the stream that a provisioner's output goes to.
+	Output func(subject string) io.Writer
+	// Local: the engine runs on this machine, so its listeners count.
+	Local bool
+}
+
+// Project is a loaded Envfile with what is needed to evaluate it again for other ports.
+type Project struct {
+	File     *config.Envfile
+	Values   config.Values
+	Config   *config.Project
+	Identity resource.Identity // Project is filled in when the engine has been asked
+}
+
+// UpOptions are the flags of up and plan.
+type UpOptions struct {
+	Boxes       []string // names, replicas or globs; none: all that start by themselves
+	Recreate    bool
+	NoProvision bool
+	Provision   bool
+	Build       bool
+	Restart     bool // reload
+	Pull        bool // plan: pull missing images
+	Parallel    int
+	Timeout     time.Duration
+	Plan        *plan.Plan // --plan FILE: the saved plan, which the fresh one must equal
+}
+
+// Confirm is asked about a plan that has something to confirm or is about to be applied; an error ends the use case.
+type Confirm func(ctx context.Context, p *plan.Plan) error
