@@ -140,6 +140,7 @@ func TestCheckState(t *testing.T) {
 		{"array", `var x = [...]string{"a"}`, ""},
 		{"pointer to a literal", `var x = &T{}`, ""},
 		{"whole package of constructors", `var x = cty.Object(nil)`, ""},
+		{"constructor of its own", `var x = pure()`, ""},
 		{"assertion", `var _ I = T{}`, ""},
 		{"embedded", "//go:embed file\nvar x []byte", ""},
 		{"embedded in a group", "var (\n//go:embed file\nx []byte\n)", ""},
@@ -152,6 +153,7 @@ func TestCheckState(t *testing.T) {
 		{"seam", `var x = time.Now`, "replaced"},
 		{"function", `var x = func() {}`, "replaced"},
 		{"unknown constructor", `var x = http.DefaultTransport.Clone()`, "replaced"},
+		{"function of its own", `var x = impure()`, "replaced"},
 		{"assigned", `var x = []int{1}` + "\nfunc f() { x = nil }", "written"},
 		{"assigned by index", `var x = []int{1}` + "\nfunc f() { x[0] = 2 }", "written"},
 		{"assigned by slice", `var x = []int{1}` + "\nfunc f() { copy(x[1:], x) }", "written"},
@@ -164,7 +166,7 @@ func TestCheckState(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := load(t, map[string]string{"a/a.go": "package a\n" + tt.source + "\n"})
-			found := CheckState(m, []string{"errors.New", "regexp.MustCompile", "cty.*"}, nil)
+			found := CheckState(m, []string{"errors.New", "regexp.MustCompile", "cty.*", "a.pure"}, nil)
 			switch {
 			case tt.want == "" && len(found) > 0:
 				t.Errorf("found %v, want nothing", found)

@@ -112,7 +112,8 @@ func HostAccess() []Access {
 	}
 }
 
-// Constructors build values that nobody writes afterwards; "pkg.*" is all of a package.
+// Constructors build values that nobody writes afterwards; "pkg.*" is all of a package, and what a package calls of its
+// own has the package's directory in front.
 func Constructors() []string {
 	return []string{
 		"errors.New", "fmt.Errorf",
@@ -121,7 +122,7 @@ func Constructors() []string {
 		"netip.MustParseAddr", "netip.MustParsePrefix",
 		"template.Must",
 		"cty.*", // types and values of the language are immutable
-		"function.New",
+		"function.New", "config.textFunction", "config.testFunction", "config.truth", // the language's functions
 	}
 }
 

@@ -48,7 +48,7 @@ func CheckState(m *Module, constructors []string, allowed []Variable) []Finding 
 			switch at := written[v.ident.Name]; {
 			case at != nil:
 				f.at(at, "package variable %s is written here: state arrives as a value", v.ident.Name)
-			case !v.embedded && !builds(v.value, constructors):
+			case !v.embedded && !builds(v.value, pkg.Dir, constructors):
 				f.at(v.ident, "package variable %s could be replaced: make it a constant or a function, or pass it as a value", v.ident.Name)
 			}
 		}
@@ -105,8 +105,9 @@ func embeds(doc *ast.CommentGroup) bool {
 	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
-// builds reports whether an initialiser makes a value of its own, rather than naming something else.
-func builds(e ast.Expr, constructors []string) bool {
+// builds reports whether an initialiser makes a value of its own, rather than naming something else. A constructor of
+// the package itself is in the list with the package's directory.
+func builds(e ast.Expr, dir string, constructors []string) bool {
 	switch e := e.(type) {
 	case *ast.CompositeLit:
 		return true
@@ -114,14 +115,15 @@ func builds(e ast.Expr, constructors []string) bool {
 		_, ok := e.X.(*ast.CompositeLit)
 		return ok && e.Op == token.AND
 	case *ast.ParenExpr:
-		return builds(e.X, constructors)
+		return builds(e.X, dir, constructors)
 	case *ast.CallExpr:
-		sel, ok := e.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return false
+		switch fun := e.Fun.(type) {
+		case *ast.Ident:
+			return slices.Contains(constructors, dir+"."+fun.Name)
+		case *ast.SelectorExpr:
+			pkg, ok := fun.X.(*ast.Ident)
+			return ok && (slices.Contains(constructors, pkg.Name+"."+fun.Sel.Name) || slices.Contains(constructors, pkg.Name+".*"))
 		}
-		pkg, ok := sel.X.(*ast.Ident)
-		return ok && (slices.Contains(constructors, pkg.Name+"."+sel.Sel.Name) || slices.Contains(constructors, pkg.Name+".*"))
 	}
 	return false
 }
