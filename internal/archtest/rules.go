@@ -121,7 +121,7 @@ func Constructors() []string {
 		"strings.NewReplacer",
 		"netip.MustParseAddr", "netip.MustParsePrefix",
 		"template.Must",
-		"cty.*", // types and values of the language are immutable
+		"cty.*",                                                                      // types and values of the language are immutable
 		"function.New", "config.textFunction", "config.testFunction", "config.truth", // the language's functions
 	}
 }
