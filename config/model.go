@@ -61,37 +61,37 @@ type Box struct {
 
 	DependsOn []Ref // names of boxes of Project.Boxes, replicas one by one; sorted as written
 
-	Restart       Restart
-	CPUs          float64 // 0: no limit
-	Memory        int64   // bytes; 0: no limit
-	ShmSize       int64   // bytes; 0: the engine's own
-	GPUs          *GPUs
-	Ulimits       []Ulimit // sorted by name
-	Platform      string   // os/arch[/variant]; "" = the engine's
-	StopSignal    string
-	StopTimeout   *time.Duration
-	WaitTimeout   time.Duration // 0: the command line's
-	ReadOnly      bool
-	Privileged    bool
-	CapAdd        []string // without CAP_, upper case
-	CapDrop       []string
-	Devices       []Device
-	SecurityOpt   []string
-	Sysctls       []Pair // sorted by key
-	NetworkMode   NetworkMode
-	DNS           []string
-	ExtraHosts    []Pair // host name -> address, sorted
-	Labels        []Pair // sorted by key
-	Message       string
-	Ports         []*Port
-	Shares        []*Share
-	Volumes       []*Volume
-	Tmpfs         []*Tmpfs
-	Networks      []*Join // empty: the project's own network, unless NetworkMode says otherwise
-	Files         []*File
-	Setups        []*Setup
-	Provisioners  []*Provision
-	Healthcheck   *Healthcheck // nil: not written
+	Restart      Restart
+	CPUs         float64 // 0: no limit
+	Memory       int64   // bytes; 0: no limit
+	ShmSize      int64   // bytes; 0: the engine's own
+	GPUs         *GPUs
+	Ulimits      []Ulimit // sorted by name
+	Platform     string   // os/arch[/variant]; "" = the engine's
+	StopSignal   string
+	StopTimeout  *time.Duration
+	WaitTimeout  time.Duration // 0: the command line's
+	ReadOnly     bool
+	Privileged   bool
+	CapAdd       []string // without CAP_, upper case
+	CapDrop      []string
+	Devices      []Device
+	SecurityOpt  []string
+	Sysctls      []Pair // sorted by key
+	NetworkMode  NetworkMode
+	DNS          []string
+	ExtraHosts   []Pair // host name -> address, sorted
+	Labels       []Pair // sorted by key
+	Message      string
+	Ports        []*Port
+	Shares       []*Share
+	Volumes      []*Volume
+	Tmpfs        []*Tmpfs
+	Networks     []*Join // empty: the project's own network, unless NetworkMode says otherwise
+	Files        []*File
+	Setups       []*Setup
+	Provisioners []*Provision
+	Healthcheck  *Healthcheck // nil: not written
 	// HostSized names the attributes whose value came from host.cpus or host.memory: a change of those forces nothing.
 	HostSized []string
 }

@@ -12,6 +12,8 @@ type Values struct {
 	Folder string
 	// Dir is the same directory as a path on the host: project.dir, and what relative sources start from.
 	Dir string
+	// Root is the inside root as a path on the host.
+	Root string
 	// Home is the caller's home directory on the host: what ~/ stands for.
 	Home string
 	// DefaultName names the project where the Envfile does not.

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/hashicorp/hcl/v2"
+)
+
+func (r *boxReader) build(v values, at diag.Range) {
+	b := &Build{Dockerfile: v.str("dockerfile"), Target: v.str("target"), Args: v.pairs("args"), Range: at}
+	if b.Dockerfile == "" {
+		b.Dockerfile = "Dockerfile"
+	}
+	written := v.str("context")
+	if written == "" {
+		written = "."
+	}
+	b.Context = r.e.hostPath(written)
+	if !v.failed["context"] && b.Context.Inside {
+		switch {
+		case !b.Context.Exists:
+			r.e.p.errorf(v.at("context"), "no such directory: %s", clip(written))
+		case !b.Context.Dir:
+			r.e.p.errorf(v.at("context"), "%s is no directory", clip(written))
+		}
+	}
+	r.b.Build = b
+	r.e.contextGate(r.plan.name, b, v.at("context"))
+}
+
+// hostPath resolves a path of the Envfile: relative ones from its directory, ~/ from the caller's home.
+func (e *evaluation) hostPath(written string) Path {
+	full := written
+	switch {
+	case written == "~":
+		full = e.v.Home
+	case strings.HasPrefix(written, "~/"):
+		full = path.Join(e.v.Home, written[2:])
+	case !path.IsAbs(written):
+		full = path.Join(e.v.Dir, written)
+	}
+	return Path{Written: written, Location: e.v.Files.Resolve(path.Clean(full))}
+}
+
+func (r *boxReader) share(v values, at diag.Range) {
+	written := v.str("source")
+	if written == "" {
+		written = v.node.label
+	}
+	s := &Share{
+		Label: v.node.label, Target: v.str("target"), Mode: ShareMode(v.str("mode")),
+		ReadOnly: v.flag("read_only", false), Create: v.flag("create", false), Range: at, TargetRange: toRange(v.at("target")),
+	}
+	if s.Mode == "" {
+		s.Mode = ShareBind
+	}
+	if s.Mode == "sync" {
+		r.e.p.errorf(v.at("mode"), "`mode = \"sync\"` is not built yet").detail = "the language has it, but this version of envy cannot do it; bind and copy it can"
+	}
+	if s.Mode == ShareCopy && s.ReadOnly {
+		r.e.p.errorf(v.at("read_only"), "`read_only` does not go with mode = \"copy\": a copy is the box's own")
+	}
+	if v.failed["source"] {
+		return
+	}
+	s.Source = r.e.hostPath(written)
+	if !s.Source.Exists && !s.Create {
+		p := r.e.p.errorf(sourceRange(v), "share %q: %s does not exist", clip(s.Label), clip(s.Source.Path))
+		p.hint = "set create = true to have the folder made"
+	}
+	if s.Target != "" {
+		r.take(s.Target, "share", v.at("target"))
+	}
+	r.b.Shares = append(r.b.Shares, s)
+	r.e.shareGate(r, s, sourceRange(v))
+}
+
+// sourceRange is where a share's path stands.
+func sourceRange(v values) hcl.Range {
+	if v.node.attrs["source"] != nil {
+		return v.at("source")
+	}
+	return v.node.labelAt
+}
+
+func (r *boxReader) volume(v values, at diag.Range) {
+	m := &Volume{Label: v.node.label, Target: v.str("target"), ReadOnly: v.flag("read_only", false), Range: at}
+	for _, shared := range r.pr.Volumes {
+		if shared.Label == m.Label {
+			m.Shared = shared
+		}
+	}
+	if m.Target != "" {
+		r.take(m.Target, "volume", v.at("target"))
+	}
+	r.b.Volumes = append(r.b.Volumes, m)
+}
+
+func (r *boxReader) file(v values, at diag.Range) {
+	f := &File{Target: v.node.label, Mode: 0o644, Owner: v.str("owner"), Range: at}
+	if mode := v.str("mode"); mode != "" {
+		bits, _ := strconv.ParseUint(mode, 8, 32)
+		f.Mode = uint32(bits)
+	}
+	content, hasContent := get[Text](v, "content")
+	source := v.str("source")
+	switch {
+	case v.written("content") && v.written("source"):
+		r.e.p.errorf(v.at("source"), "file %q has `content` and `source`", clip(f.Target))
+	case hasContent:
+		f.Content = content
+	case source != "":
+		data, err := r.e.host.read(source)
+		if err != nil {
+			r.e.p.errorf(v.at("source"), "`source`: %s", err)
+		}
+		f.Content = Text{Value: string(data)}
+	case !v.written("content") && !v.written("source"):
+		r.e.p.errorf(v.node.header, "file %q needs `content` or `source`", clip(f.Target))
+	}
+	r.take(f.Target, "file", v.node.header)
+	r.b.Files = append(r.b.Files, f)
+}
+
+func (r *boxReader) setup(v values, at diag.Range) {
+	s := &Setup{
+		Label: v.node.label, Run: v.str("run"), User: v.str("user"), Inputs: r.inputs(v),
+		Packages: packages(v.words("packages")), Range: at, RunRange: toRange(v.at("run")),
+	}
+	env, _ := get[[]EnvVar](v, "env")
+	for _, entry := range env {
+		if !entry.Unset {
+			s.Env = append(s.Env, Pair{Key: entry.Name, Value: entry.Value.Value, Range: entry.Range})
+		}
+	}
+	if s.Run == "" && !v.failed["run"] && len(s.Packages) == 0 && !v.failed["packages"] {
+		r.e.p.errorf(v.node.header, "setup %q needs `run` or `packages`", s.Label)
+	}
+	r.b.Setups = append(r.b.Setups, s)
+}
+
+func (r *boxReader) provision(v values, at diag.Range) {
+	run, _ := get[Text](v, "run")
+	env, _ := get[[]EnvVar](v, "env")
+	p := &Provision{
+		Label: v.node.label, Run: run, When: v.str("when"), Inputs: r.inputs(v), User: v.str("user"), Env: env,
+		Timeout: v.duration("timeout"), AfterHealthy: v.str("after") == "healthy", Range: at, RunRange: toRange(v.at("run")),
+	}
+	if p.When == "" {
+		p.When = "changed"
+	}
+	if run.Value == "" && !v.failed["run"] {
+		r.e.p.errorf(v.at("run"), "`run`: expected a script, which is empty here")
+	}
+	if p.When != "changed" && len(p.Inputs) > 0 {
+		r.e.p.errorf(v.at("inputs"), "`inputs` goes with when = \"changed\" only: here nothing looks at them")
+	}
+	r.b.Provisioners = append(r.b.Provisioners, p)
+}
+
+// inputs makes patterns relative to the inside root; one that leaves it is an error.
+func (r *boxReader) inputs(v values) []Input {
+	var list []Input
+	for _, w := range v.words("inputs") {
+		name, err := r.e.host.inside(w.Name)
+		if err != nil {
+			r.e.p.errorf(w.at, "`inputs`: %s", err)
+			continue
+		}
+		list = append(list, Input{Pattern: name, Written: w.Name, Range: w.Range})
+	}
+	return list
+}
+
+func (r *boxReader) healthcheck(v values, at diag.Range) {
+	h := &Healthcheck{
+		Interval: 30 * time.Second, Timeout: 30 * time.Second, Retries: 3,
+		StartPeriod: v.duration("start_period"), Range: at,
+	}
+	if c, ok := get[*Command](v, "command"); ok {
+		h.Command = c.Args
+	}
+	for name, field := range map[string]*time.Duration{"interval": &h.Interval, "timeout": &h.Timeout} {
+		d, ok := get[time.Duration](v, name)
+		if !ok {
+			continue
+		}
+		if *field = d; d < time.Millisecond {
+			r.e.p.errorf(v.at(name), "`%s`: expected at least 1ms", name)
+		}
+	}
+	if n := v.integer("retries"); n != 0 {
+		h.Retries = int(n)
+	}
+	r.b.Healthcheck = h
+}

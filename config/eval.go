@@ -1,0 +1,299 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// mark travels with a value through expressions.
+type mark string
+
+const (
+	sensitive mark = "sensitive" // may stand only where it does not travel
+	quiet     mark = "quiet"     // from a dotenv file: plain, but no message quotes it
+	hostSized mark = "host"      // from host.cpus or host.memory: never forces a replacement
+)
+
+// Load is Parse and Evaluate, with the problems of both. The Project is nil when there is an error.
+func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List) {
+	file, list := Parse(layers...)
+	if file == nil {
+		return nil, list
+	}
+	project, more := file.Evaluate(ctx, v)
+	list = append(list, more...)
+	if list.HasErrors() {
+		return nil, list
+	}
+	return project, list
+}
+
+// Evaluate turns the Envfile into a Project under the given values. The Project is nil when there is an error. Evaluation
+// ends after five seconds, or when ctx does, with a diagnostic that names the expression.
+func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) {
+	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
+	defer cancel()
+	e := newEvaluation(ctx, f, v)
+	project := e.run()
+	list := e.p.list()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return project, list
+}
+
+// evaluation is one run of Evaluate.
+type evaluation struct {
+	file   *Envfile
+	v      Values
+	p      *problems
+	ctx    context.Context
+	guard  *guard
+	host   *hostFunctions
+	funcs  map[string]function.Function
+	vars   map[string]cty.Value
+	locals map[string]cty.Value
+	boxes  cty.Value // box.*; nil value before ports are known
+	self   cty.Value // of the box at hand
+	base   *hcl.EvalContext
+	name   string // the project's
+	named  bool
+	cache  map[*attr]decoded
+	gate   gateList
+	late   bool // time is up: reported once
+}
+
+func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
+	e := &evaluation{
+		file: f, v: v, p: newProblems(f.sources), ctx: ctx, guard: &f.guard,
+		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{},
+	}
+	for _, file := range v.VarFiles {
+		e.p.sources[file.Name] = nil
+	}
+	e.host = &hostFunctions{e: e, reads: map[string]bool{}, files: map[string][]byte{}}
+	e.funcs = functions(e.guard, e.host)
+	return e
+}
+
+// run evaluates in the order that values need: variables, the project, what decides about boxes and ports, the rest.
+func (e *evaluation) run() *Project {
+	e.variables()
+	e.evalLocals(tierValues)
+	pr := &Project{Dir: e.v.Dir, File: e.file.sources[0].Name}
+	e.project(pr)
+	e.evalLocals(tierProject)
+	plans := e.planBoxes()
+	e.ports(plans)
+	e.boxes, e.base = boxValues(plans), nil
+	e.evalLocals(tierPorts)
+	e.networks(pr)
+	for _, plan := range plans {
+		pr.Boxes = append(pr.Boxes, e.box(pr, plan))
+	}
+	e.self = cty.NilVal
+	if envy := e.file.root.find("envy", ""); envy != nil {
+		pr.Message = e.decode(envy).str("message")
+	}
+	e.checkProject(pr)
+	pr.Gate = e.gate.list(e.p)
+	pr.Reads = keys(e.host.reads)
+	return pr
+}
+
+func (e *evaluation) evalLocals(t tier) {
+	for _, l := range e.file.locals {
+		if l.tier != t {
+			continue
+		}
+		v, ok := e.value(l.attr, l.attr.exprs[0])
+		if !ok {
+			v = cty.DynamicVal
+		}
+		e.locals[l.attr.name] = v
+		e.base = nil
+	}
+}
+
+// project settles the project's name and checks `requires`.
+func (e *evaluation) project(pr *Project) {
+	pr.Name, pr.NameRange = e.v.DefaultName, diag.Range{File: pr.File}
+	if envy := e.file.root.find("envy", ""); envy != nil {
+		d := e.decodeSome(envy, "name", "requires")
+		if name, ok := get[string](d, "name"); ok {
+			pr.Name, pr.NameRange = name, toRange(envy.attrs["name"].at())
+		} else {
+			pr.NameRange = toRange(envy.header)
+		}
+		pr.Requires = d.str("requires")
+		if pr.Requires != "" && e.v.Version != "" && !versionAllowed(pr.Requires, e.v.Version) {
+			e.p.errorf(envy.attrs["requires"].at(), "this Envfile requires envy %s; this is %s", pr.Requires, e.v.Version)
+		}
+	}
+	if e.v.Name != "" {
+		pr.Name = e.v.Name
+	}
+	e.name, e.named, e.base = pr.Name, true, nil
+}
+
+// scope is what expressions see now.
+func (e *evaluation) scope() *hcl.EvalContext {
+	if e.base == nil {
+		e.base = e.baseScope()
+	}
+	if e.self == cty.NilVal {
+		return e.base
+	}
+	child := e.base.NewChild()
+	child.Variables = map[string]cty.Value{"self": e.self}
+	return child
+}
+
+func (e *evaluation) baseScope() *hcl.EvalContext {
+	project := map[string]cty.Value{"dir": cty.StringVal(e.v.Dir)}
+	if e.named {
+		project["name"] = cty.StringVal(e.name)
+	}
+	h := e.v.Host
+	vars := map[string]cty.Value{
+		"var":     cty.ObjectVal(e.vars),
+		"local":   cty.ObjectVal(e.locals),
+		"project": cty.ObjectVal(project),
+		"host": cty.ObjectVal(map[string]cty.Value{
+			"uid": cty.NumberIntVal(int64(h.UID)), "gid": cty.NumberIntVal(int64(h.GID)),
+			"os": cty.StringVal(h.OS), "arch": cty.StringVal(h.Arch),
+			"cpus":   cty.NumberIntVal(int64(h.CPUs)).Mark(hostSized),
+			"memory": cty.NumberIntVal(h.Memory).Mark(hostSized),
+		}),
+	}
+	if e.boxes != cty.NilVal {
+		vars["box"] = e.boxes
+	}
+	return &hcl.EvalContext{Variables: vars, Functions: e.funcs}
+}
+
+// value evaluates one expression; false: it failed here or before, and that is reported.
+func (e *evaluation) value(a *attr, expr hclsyntax.Expression) (cty.Value, bool) {
+	return e.valueIn(a, expr, e.scope())
+}
+
+func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.EvalContext) (cty.Value, bool) {
+	at := expr.Range()
+	if a.bad || e.timeUp(a, at) {
+		return cty.DynamicVal, false
+	}
+	e.guard.start(e.ctx)
+	e.host.at, e.host.attr = at, a
+	v, diags := expr.Value(scope)
+	if err := e.guard.err; err != nil {
+		e.refused(a, at, err)
+		return cty.DynamicVal, false
+	}
+	if diags.HasErrors() {
+		for _, d := range diags {
+			e.addEvaluation(a, at, d)
+		}
+		return cty.DynamicVal, false
+	}
+	if err := size(v); err != nil {
+		e.p.errorf(at, "`%s` %s", a.name, err)
+		return cty.DynamicVal, false
+	}
+	return v, v.IsWhollyKnown()
+}
+
+// timeUp reports once that evaluation took too long.
+func (e *evaluation) timeUp(a *attr, at hcl.Range) bool {
+	if e.ctx.Err() == nil {
+		return false
+	}
+	e.refused(a, at, errSlow)
+	return true
+}
+
+func (e *evaluation) refused(a *attr, at hcl.Range, err error) {
+	if e.ctx.Err() != nil {
+		if e.late {
+			return
+		}
+		e.late = true
+		if errors.Is(context.Cause(e.ctx), context.Canceled) {
+			err = errors.New("evaluation was interrupted")
+		}
+	}
+	e.p.errorf(at, "%s", err).detail = fmt.Sprintf("in the expression of `%s`", a.name)
+}
+
+// addEvaluation takes a finding of HCL's evaluation. What it says may hold a value; HCL quotes none itself, and functions
+// are wrapped so that theirs do not quote what is secret.
+func (e *evaluation) addEvaluation(a *attr, at hcl.Range, d *hcl.Diagnostic) {
+	if d.Subject != nil && d.Subject.Filename == at.Filename {
+		at = *d.Subject
+	}
+	e.p.add(&problem{at: at, summary: d.Summary, detail: d.Detail, warning: d.Severity != hcl.DiagError})
+}
+
+// boxValues is box.*: name and ports of each box, of the first of a counted one.
+func boxValues(plans []*boxPlan) cty.Value {
+	values := map[string]cty.Value{}
+	for _, plan := range plans {
+		if plan.index == 1 {
+			values[plan.node.label] = cty.ObjectVal(map[string]cty.Value{
+				"name": cty.StringVal(plan.name), "port": portValues(plan),
+			})
+		}
+	}
+	return cty.ObjectVal(values)
+}
+
+func portValues(plan *boxPlan) cty.Value {
+	values := map[string]cty.Value{}
+	for _, port := range plan.ports {
+		values[port.Label] = cty.ObjectVal(map[string]cty.Value{
+			"guest": cty.NumberIntVal(int64(port.Guest)), "host": cty.NumberIntVal(int64(port.Host)),
+		})
+	}
+	return cty.ObjectVal(values)
+}
+
+// selfValue is self.*; without ports before they are known.
+func selfValue(plan *boxPlan, ports bool) cty.Value {
+	values := map[string]cty.Value{"name": cty.StringVal(plan.name), "index": cty.NumberIntVal(int64(plan.index))}
+	if ports {
+		values["port"] = portValues(plan)
+	}
+	return cty.ObjectVal(values)
+}
+
+// hasMark reports whether a mark is on the value or on anything inside it.
+func hasMark(v cty.Value, m mark) bool {
+	_, paths := v.UnmarkDeepWithPaths()
+	for _, pm := range paths {
+		if _, ok := pm.Marks[m]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// objectEntries lists the entries of an object or map, sorted by key; the marks of the whole go to each.
+func objectEntries(v cty.Value) ([]string, map[string]cty.Value) {
+	v, marks := v.Unmark()
+	entries := map[string]cty.Value{}
+	for it := v.ElementIterator(); it.Next(); {
+		k, e := it.Element()
+		k, keyMarks := k.Unmark()
+		entries[k.AsString()] = e.WithMarks(marks, keyMarks)
+	}
+	names := keys(entries)
+	sort.Strings(names)
+	return names, entries
+}

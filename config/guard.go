@@ -1,0 +1,174 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// evaluationTime bounds evaluation as a whole.
+const evaluationTime = 5 * time.Second
+
+// maxBuilt bounds the bytes of strings that one expression may build on its way to its result.
+const maxBuilt = 16 << 20
+
+var (
+	errSlow  = errors.New("evaluation takes longer than 5 s")
+	errGrows = fmt.Errorf("builds more than %d MiB of text", maxBuilt>>20)
+)
+
+// guard stops an expression that would run or grow without end: cty and HCL know no cancellation, so that the places
+// where work repeats (loops, template parts, calls) ask here.
+type guard struct {
+	ctx   context.Context
+	built int
+	err   error // the first refusal: reported once, whatever the expression makes of it
+}
+
+func (g *guard) start(ctx context.Context) { g.ctx, g.built, g.err = ctx, 0, nil }
+
+// take accounts for a value that was made on the way.
+func (g *guard) take(v cty.Value) error {
+	if g.err != nil {
+		return g.err
+	}
+	if g.ctx != nil && g.ctx.Err() != nil {
+		g.err = errSlow
+		if errors.Is(context.Cause(g.ctx), context.Canceled) {
+			g.err = context.Canceled
+		}
+		return g.err
+	}
+	if u, _ := v.Unmark(); isString(u) {
+		g.built += len(u.AsString())
+	}
+	if g.built > maxBuilt {
+		g.err = errGrows
+	}
+	return g.err
+}
+
+// guarded is an expression inside a loop or a template.
+type guarded struct {
+	hclsyntax.Expression
+	guard *guard
+}
+
+// Value evaluates the expression unless the guard refuses.
+func (e *guarded) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	if err := e.guard.take(cty.NilVal); err != nil {
+		return cty.DynamicVal, e.refused(err)
+	}
+	v, diags := e.Expression.Value(ctx)
+	if err := e.guard.take(v); err != nil {
+		return cty.DynamicVal, e.refused(err)
+	}
+	return v, diags
+}
+
+func (e *guarded) refused(err error) hcl.Diagnostics {
+	at := e.Range()
+	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: err.Error(), Subject: &at}}
+}
+
+// wrap puts guards into every expression below a node. Names were checked before: the wrapped trees no longer show their
+// variables.
+func (f *Envfile) wrap(n *node) {
+	for _, a := range n.attrs {
+		for _, expr := range a.exprs {
+			wrapExpr(expr, &f.guard)
+		}
+	}
+	for _, c := range n.children {
+		f.wrap(c)
+	}
+}
+
+func wrapExpr(expr hclsyntax.Expression, g *guard) {
+	for _, n := range nodesOf(expr) {
+		switch e := n.(type) {
+		case *hclsyntax.ForExpr:
+			e.ValExpr = &guarded{e.ValExpr, g}
+			if e.KeyExpr != nil {
+				e.KeyExpr = &guarded{e.KeyExpr, g}
+			}
+			if e.CondExpr != nil {
+				e.CondExpr = &guarded{e.CondExpr, g}
+			}
+		case *hclsyntax.TemplateExpr:
+			for i, part := range e.Parts {
+				if _, literal := part.(*hclsyntax.LiteralValueExpr); !literal {
+					e.Parts[i] = &guarded{part, g}
+				}
+			}
+		}
+	}
+}
+
+// nodesOf lists an expression's nodes.
+func nodesOf(expr hclsyntax.Expression) []hclsyntax.Node {
+	var nodes []hclsyntax.Node
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		nodes = append(nodes, n)
+		return nil
+	})
+	return nodes
+}
+
+// size walks a value and refuses it when it is larger than the language allows. Shared parts count each time: what
+// walks the value later does so too.
+func size(v cty.Value) error {
+	nodes := 0
+	return sizeInto(v, &nodes)
+}
+
+func sizeInto(v cty.Value, nodes *int) error {
+	if *nodes++; *nodes > maxNodes {
+		return fmt.Errorf("holds more than %d values", maxNodes)
+	}
+	v, _ = v.Unmark()
+	if !v.IsKnown() || v.IsNull() {
+		return nil
+	}
+	t := v.Type()
+	switch {
+	case t == cty.String:
+		if len(v.AsString()) > maxString {
+			return errors.New("is a string of more than 1 MiB")
+		}
+	case t == cty.Number:
+		if exp := v.AsBigFloat().MantExp(nil); exp > maxExponent || exp < -maxExponent {
+			return errors.New("is a number out of range")
+		}
+	case v.CanIterateElements():
+		if v.LengthInt() > maxCollection {
+			return fmt.Errorf("is a collection of more than %d elements", maxCollection)
+		}
+		for it := v.ElementIterator(); it.Next(); {
+			k, e := it.Element()
+			if k.Type() == cty.String && len(k.AsString()) > maxString {
+				return errors.New("has a key of more than 1 MiB")
+			}
+			if err := sizeInto(e, nodes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// maxExponent keeps numbers where writing them out in decimals stays short.
+const maxExponent = 1100
+
+func isString(v cty.Value) bool {
+	return v != cty.NilVal && v.Type() == cty.String && v.IsKnown() && !v.IsNull() && !v.IsMarked()
+}
+
+func isFalse(v cty.Value) bool {
+	return v != cty.NilVal && v.Type() == cty.Bool && v.IsKnown() && !v.IsNull() && !v.IsMarked() && v.False()
+}

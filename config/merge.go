@@ -1,0 +1,48 @@
+package config
+
+// mergeNode lays src, a later layer, over dst: scalars and lists replace, packages, depends_on and maps keep every
+// layer's expression (evaluation appends and merges them), blocks merge by type and label and new ones follow.
+func mergeNode(dst, src *node) {
+	if src.attrs["image"] != nil {
+		dst.drop("build")
+	}
+	if dst.schema.child("build") != nil && src.find("build", "") != nil {
+		delete(dst.attrs, "image")
+	}
+	for name, a := range src.attrs {
+		prior, ok := dst.attrs[name]
+		if !ok || !a.schema.kind.layered() {
+			dst.attrs[name] = a
+			continue
+		}
+		prior.exprs = append(prior.exprs, a.exprs...)
+		prior.nameAt = a.nameAt
+	}
+	for _, child := range src.children {
+		if prior := dst.find(child.schema.name, child.label); prior != nil && !child.schema.repeated {
+			mergeNode(prior, child)
+			continue
+		}
+		dst.children = append(dst.children, child)
+	}
+}
+
+// layered kinds are made of all layers, the others of the last one that writes them.
+func (k kind) layered() bool {
+	switch k {
+	case kindAppend, kindMap, kindEnv, kindUlimits:
+		return true
+	}
+	return false
+}
+
+// drop takes the child blocks of a type away.
+func (n *node) drop(name string) {
+	var kept []*node
+	for _, c := range n.children {
+		if c.schema.name != name {
+			kept = append(kept, c)
+		}
+	}
+	n.children = kept
+}

@@ -1,0 +1,329 @@
+package config
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// The names an Envfile has, and the personal layer beside it. Both forms of the first in one folder are an error.
+const (
+	FileName      = "Envfile"
+	FileNameJSON  = "Envfile.json"
+	LocalFileName = "Envfile.local"
+)
+
+// Source is one layer: the bytes of a file under the name that diagnostics show.
+type Source struct {
+	Name string
+	Data []byte
+}
+
+func (s Source) isJSON() bool { return strings.HasSuffix(s.Name, ".json") }
+
+// Envfile is a parsed and merged Envfile, ready to be evaluated any number of times. It is not safe for use by several
+// goroutines at once.
+type Envfile struct {
+	sources []Source
+	root    *node
+	locals  []*local // in an order in which each follows those it reads
+	schema  *block
+	guard   guard
+}
+
+// node is one block after merging.
+type node struct {
+	schema   *block
+	label    string
+	labelAt  hcl.Range
+	header   hcl.Range
+	attrs    map[string]*attr
+	children []*node
+}
+
+// attr is an attribute with one expression a layer that writes it, the earliest first.
+type attr struct {
+	schema *attribute
+	name   string
+	nameAt hcl.Range
+	exprs  []hclsyntax.Expression
+	bad    bool // reported by Parse: evaluation leaves it out
+	tier   tier
+	self   bool // reads self: differs between replicas
+	// envCalls has the place of each env("NAME") by name.
+	envCalls map[string]hcl.Range
+}
+
+// at is where the value that counts is written.
+func (a *attr) at() hcl.Range { return a.exprs[len(a.exprs)-1].Range() }
+
+// Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
+// names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
+// broken; otherwise Evaluate may follow even after other errors, so that its problems are reported with Parse's.
+func Parse(layers ...Source) (*Envfile, diag.List) {
+	p := newProblems(layers)
+	file := &Envfile{sources: layers, schema: languageSchema()}
+	file.root = newNode(file.schema)
+	broken := len(layers) == 0
+	for _, layer := range layers {
+		root, ok := parseLayer(p, file.schema, layer)
+		broken = broken || !ok
+		if root != nil {
+			mergeNode(file.root, root)
+		}
+	}
+	if broken {
+		return nil, p.list()
+	}
+	file.check(p)
+	return file, p.list()
+}
+
+// parseLayer returns the blocks of one file; false: its syntax is broken.
+func parseLayer(p *problems, schema *block, layer Source) (*node, bool) {
+	data, ok := checkSource(p, layer.Name, layer.Data, layer.isJSON())
+	if !ok {
+		return nil, false
+	}
+	r := reader{p: p, src: data}
+	if layer.isJSON() {
+		return r.jsonRoot(schema, layer.Name)
+	}
+	f, diags := hclsyntax.ParseConfig(data, layer.Name, hcl.InitialPos)
+	p.addHCL(diags)
+	if f == nil {
+		return nil, false
+	}
+	root := newNode(schema)
+	r.body(root, f.Body.(*hclsyntax.Body))
+	return root, !diags.HasErrors()
+}
+
+func newNode(schema *block) *node {
+	return &node{schema: schema, attrs: map[string]*attr{}}
+}
+
+// reader turns one file's syntax tree into nodes.
+type reader struct {
+	p   *problems
+	src []byte
+}
+
+// body reads native syntax.
+func (r *reader) body(n *node, body *hclsyntax.Body) {
+	for _, a := range sortedAttributes(body.Attributes) {
+		r.attribute(n, a.Name, a.NameRange, a.Expr)
+	}
+	for _, b := range body.Blocks {
+		r.block(n, b)
+	}
+}
+
+func sortedAttributes(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
+	list := make([]*hclsyntax.Attribute, 0, len(attrs))
+	for _, a := range attrs {
+		list = append(list, a)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].NameRange.Start.Byte < list[j].NameRange.Start.Byte })
+	return list
+}
+
+// attribute adds an attribute that the schema knows, and reports one that it does not.
+func (r *reader) attribute(n *node, name string, at hcl.Range, expr hclsyntax.Expression) {
+	schema := n.schema.attr(name)
+	if n.schema.free {
+		schema = &attribute{name: name, kind: kindExpr}
+		if !hclsyntax.ValidIdentifier(name) {
+			r.p.errorf(at, "%q is no name", name)
+		}
+	}
+	if schema == nil {
+		r.unknownAttribute(n, name, at)
+		return
+	}
+	if schema.notBuilt {
+		r.notBuilt(at, fmt.Sprintf("`%s`", name))
+		return
+	}
+	if prior, ok := n.attrs[name]; ok {
+		r.p.errorf(at, "`%s` is written twice", name).detail = fmt.Sprintf("the first stands at line %d", prior.nameAt.Start.Line)
+		return
+	}
+	n.attrs[name] = &attr{schema: schema, name: name, nameAt: at, exprs: []hclsyntax.Expression{expr}}
+}
+
+func (r *reader) notBuilt(at hcl.Range, what string) {
+	r.p.errorf(at, "%s is not built yet", what).detail = "the language has it, but this version of envy cannot do it"
+}
+
+func (r *reader) unknownAttribute(n *node, name string, at hcl.Range) {
+	if c := n.schema.child(name); c != nil {
+		form := fmt.Sprintf("write it without the equals sign: %s { … }", name)
+		if c.label != labelNone {
+			form = fmt.Sprintf("write it without the equals sign: %s \"NAME\" { … }", name)
+		}
+		r.p.errorf(at, "`%s` is a block, not an attribute", name).hint = form
+		return
+	}
+	pr := r.p.errorf(at, "no attribute `%s` in %s", name, n.describe())
+	pr.suggest(name, n.schema.attrNames())
+	if pr.hint == "" {
+		pr.suggest(name, n.schema.blockNames())
+	}
+	if pr.hint == "" {
+		pr.detail = "expected one of: " + strings.Join(n.schema.attrNames(), ", ")
+	}
+}
+
+// block reads one block of native syntax.
+func (r *reader) block(n *node, b *hclsyntax.Block) {
+	schema, ok := r.blockSchema(n, b.Type, b.TypeRange)
+	if !ok {
+		return
+	}
+	child := newNode(schema)
+	child.header = b.DefRange()
+	if !r.labels(child, b.Labels, b.LabelRanges, b.TypeRange) {
+		return
+	}
+	if target := r.place(n, child); target != nil {
+		r.body(target, b.Body)
+	}
+}
+
+// blockSchema finds a block's schema, or reports why there is none.
+func (r *reader) blockSchema(n *node, name string, at hcl.Range) (*block, bool) {
+	schema := n.schema.child(name)
+	if schema == nil {
+		if n.schema.attr(name) != nil {
+			r.p.errorf(at, "`%s` is an attribute, not a block", name).hint = fmt.Sprintf("write it with an equals sign: %s = …", name)
+			return nil, false
+		}
+		pr := r.p.errorf(at, "no block `%s` in %s", name, n.describe())
+		pr.suggest(name, n.schema.blockNames())
+		if pr.hint == "" {
+			pr.suggest(name, n.schema.attrNames())
+		}
+		if pr.hint == "" && len(n.schema.blocks) > 0 {
+			pr.detail = "expected one of: " + strings.Join(n.schema.blockNames(), ", ")
+		}
+		return nil, false
+	}
+	if schema.notBuilt {
+		r.notBuilt(at, fmt.Sprintf("the block `%s`", name))
+		return nil, false
+	}
+	return schema, true
+}
+
+// labels takes the one label that the schema wants, and checks its form.
+func (r *reader) labels(n *node, labels []string, at []hcl.Range, typeAt hcl.Range) bool {
+	want := 1
+	if n.schema.label == labelNone {
+		want = 0
+	}
+	switch {
+	case len(labels) > want:
+		r.p.errorf(at[want], "too many labels for `%s`", n.schema.name).detail = fmt.Sprintf("it takes %d", want)
+		return false
+	case len(labels) < want:
+		r.p.errorf(typeAt, "`%s` needs a name", n.schema.name).hint = fmt.Sprintf("write %s \"NAME\" { … }", n.schema.name)
+		return false
+	case want == 0:
+		return true
+	}
+	n.label, n.labelAt = labels[0], at[0]
+	if what := checkLabel(n.schema.label, n.label); what != "" {
+		r.p.errorf(n.labelAt, "%q cannot name a %s", clip(n.label), n.schema.name).detail = "expected " + what
+		return false
+	}
+	return true
+}
+
+func checkLabel(k labelKind, s string) string {
+	if _, bad := badControl(s, false); bad {
+		return "no control characters"
+	}
+	switch k {
+	case labelBox:
+		return hostLabel(s)
+	case labelName:
+		return blockLabel(s)
+	case labelVar:
+		return variableName(s)
+	case labelSource:
+		return hostPath(s)
+	case labelTarget:
+		return mountTarget(s)
+	}
+	return ""
+}
+
+// place puts a block under its parent and returns the node that its body belongs to: locals of one file share one. A
+// second block of the same name in one file is an error.
+func (r *reader) place(n, child *node) *node {
+	if !child.schema.repeated {
+		prior := n.find(child.schema.name, child.label)
+		if prior != nil && child.schema.free {
+			return prior
+		}
+		if prior != nil {
+			r.p.errorf(child.header, "%s is written twice", child.describe()).detail = fmt.Sprintf("the first stands at line %d", prior.header.Start.Line)
+			return nil
+		}
+	}
+	n.children = append(n.children, child)
+	return child
+}
+
+// find returns the child block of a type and label.
+func (n *node) find(name, label string) *node {
+	for _, c := range n.children {
+		if c.schema.name == name && c.label == label {
+			return c
+		}
+	}
+	return nil
+}
+
+// all returns the child blocks of a type.
+func (n *node) all(name string) []*node {
+	var list []*node
+	for _, c := range n.children {
+		if c.schema.name == name {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// describe names the block for a message.
+func (n *node) describe() string {
+	switch {
+	case n.schema.name == "":
+		return "the file"
+	case n.schema.label == labelNone:
+		return "the block `" + n.schema.name + "`"
+	}
+	return fmt.Sprintf("%s %q", n.schema.name, n.label)
+}
+
+func (b *block) attrNames() []string {
+	var names []string
+	for _, a := range b.attrs {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+func (b *block) blockNames() []string {
+	var names []string
+	for _, c := range b.blocks {
+		names = append(names, c.name)
+	}
+	return names
+}

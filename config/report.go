@@ -1,0 +1,170 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/hashicorp/hcl/v2"
+)
+
+const (
+	maxProblems = 50  // then a count
+	maxExcerpt  = 200 // columns of an excerpt
+)
+
+// problem is one finding on its way to a diagnostic.
+type problem struct {
+	warning bool
+	summary string
+	detail  string
+	hint    string
+	at      hcl.Range
+}
+
+// suggest sets a hint when the name is near to one of the candidates.
+func (p *problem) suggest(name string, candidates []string) {
+	if near := diag.Suggest(name, candidates); near != "" {
+		p.hint = fmt.Sprintf("did you mean `%s`?", near)
+	}
+}
+
+// problems collects findings and the sources that they quote.
+type problems struct {
+	sources map[string][]byte
+	order   map[string]int
+	found   []*problem
+}
+
+func newProblems(sources []Source) *problems {
+	p := &problems{sources: map[string][]byte{}, order: map[string]int{}}
+	for i, s := range sources {
+		p.sources[s.Name] = bytes.TrimPrefix(s.Data, byteOrderMark)
+		p.order[s.Name] = i
+	}
+	return p
+}
+
+func (p *problems) add(pr *problem) *problem {
+	p.found = append(p.found, pr)
+	return pr
+}
+
+func (p *problems) errorf(at hcl.Range, format string, args ...any) *problem {
+	return p.add(&problem{at: at, summary: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) warnf(at hcl.Range, format string, args ...any) *problem {
+	return p.add(&problem{at: at, warning: true, summary: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) failed() bool {
+	for _, pr := range p.found {
+		if !pr.warning {
+			return true
+		}
+	}
+	return false
+}
+
+// addHCL takes the findings of HCL's parser.
+func (p *problems) addHCL(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		at := hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}
+		if d.Subject != nil {
+			at = *d.Subject
+		}
+		pr := p.add(&problem{at: at, warning: d.Severity != hcl.DiagError, summary: d.Summary, detail: d.Detail})
+		if p.insideTemplate(at) {
+			pr.hint = shellHint
+		}
+	}
+}
+
+// insideTemplate reports whether a syntax error stands behind a ${ or %{ on its line: most often shell text.
+func (p *problems) insideTemplate(at hcl.Range) bool {
+	src := p.sources[at.Filename]
+	end := min(max(at.Start.Byte, 0), len(src))
+	line := src[bytes.LastIndexByte(src[:end], '\n')+1 : end]
+	if tail := src[end:min(len(src), end+2)]; string(tail) == "${" || string(tail) == "%{" {
+		return true
+	}
+	open := max(bytes.LastIndex(line, []byte("${")), bytes.LastIndex(line, []byte("%{")))
+	return open >= 0
+}
+
+// list returns the diagnostics in the order of the layers and lines, each once, at most maxProblems and a count.
+func (p *problems) list() diag.List {
+	sorted := append([]*problem(nil), p.found...)
+	sort.SliceStable(sorted, func(i, j int) bool {
+		x, y := sorted[i].at, sorted[j].at
+		if x.Filename != y.Filename {
+			return p.order[x.Filename] < p.order[y.Filename]
+		}
+		return x.Start.Byte < y.Start.Byte
+	})
+	seen := map[string]bool{}
+	var list diag.List
+	errors, left := 0, 0
+	for _, pr := range sorted {
+		key := fmt.Sprint(pr.at, pr.summary)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if errors++; errors > maxProblems {
+			left++
+			continue
+		}
+		list = append(list, p.diagnostic(pr))
+	}
+	if left > 0 {
+		list = append(list, diag.Diagnostic{Severity: diag.Error, Class: diag.Invalid, Summary: fmt.Sprintf("and %d more problems", left)})
+	}
+	return list
+}
+
+func (p *problems) diagnostic(pr *problem) diag.Diagnostic {
+	severity := diag.Error
+	if pr.warning {
+		severity = diag.Warning
+	}
+	return diag.Diagnostic{
+		Severity: severity, Class: diag.Invalid, Summary: pr.summary, Detail: pr.detail, Hint: pr.hint,
+		Range: toRange(pr.at), Excerpt: p.excerpt(pr.at),
+	}
+}
+
+// excerpt is the line of a range, cut at maxExcerpt columns.
+func (p *problems) excerpt(at hcl.Range) string {
+	src, ok := p.sources[at.Filename]
+	if !ok || at.Start.Byte > len(src) {
+		return ""
+	}
+	begin := bytes.LastIndexByte(src[:at.Start.Byte], '\n') + 1
+	line, _, _ := bytes.Cut(src[begin:], []byte{'\n'})
+	text := strings.TrimRight(string(line), "\r")
+	if utf8.RuneCountInString(text) > maxExcerpt {
+		text = string([]rune(text)[:maxExcerpt]) + "…"
+	}
+	return text
+}
+
+func toRange(r hcl.Range) diag.Range {
+	return diag.Range{
+		File:  r.Filename,
+		Start: diag.Pos{Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte},
+		End:   diag.Pos{Line: r.End.Line, Column: r.End.Column, Byte: r.End.Byte},
+	}
+}
+
+// clip shortens what a message quotes.
+func clip(s string) string {
+	if utf8.RuneCountInString(s) > 60 {
+		return string([]rune(s)[:60]) + "…"
+	}
+	return s
+}
