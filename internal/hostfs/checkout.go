@@ -23,8 +23,9 @@ type Checkout struct {
 }
 
 // OpenCheckout opens the checkout of an Envfile. Its inside is the git work tree that holds the Envfile; without one,
-// or where that would be the caller's home, a folder above it or `/`, the Envfile's directory. It fails if the Envfile
-// or a file beside it that is read with it is a link out of their folder.
+// or where that would be the caller's home, a folder above it or `/`, the Envfile's directory. The
+// Envfile itself is not looked at: a checkout whose Envfile is broken, or a link out of its folder (which reading
+// refuses), is a checkout still.
 func OpenCheckout(at Found, caller Caller) (*Checkout, error) {
 	r, err := resolve(at.Dir)
 	if err != nil {
@@ -52,29 +53,7 @@ func OpenCheckout(at Found, caller Caller) (*Checkout, error) {
 	if w := c.git.worktree; w != nil {
 		c.commonInfo = w.commonInfo
 	}
-	if err := c.checkFiles(); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
 	return c, nil
-}
-
-// checkFiles refuses files beside the Envfile that are links out of their folder.
-func (c *Checkout) checkFiles() error {
-	for _, name := range []string{c.name, EnvfileLocal, EnvfileLock} {
-		f, err := c.Tree.Open(c.path(name))
-		if errors.Is(err, fs.ErrNotExist) && name != c.name {
-			if _, lerr := c.Lstat(c.path(name)); errors.Is(lerr, fs.ErrNotExist) {
-				continue
-			}
-		}
-		if err != nil {
-			return err
-		}
-		if err := f.Close(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // holdsHome says whether home is dir or lies below it.

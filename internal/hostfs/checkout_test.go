@@ -37,25 +37,29 @@ func TestFind(t *testing.T) {
 		{start: "to-b", want: Found{"shop", Envfile}},
 		{start: "json", want: Found{"json", EnvfileJSON}},
 		{start: "inner", want: Found{"inner", Envfile}},
-		{start: "both", err: as(&both)},
-		{start: "both/sub", err: as(&both)},
+		{start: "both", want: Found{"both", Envfile}, err: as(&both)},
+		{start: "both/sub", want: Found{"both", Envfile}, err: as(&both)},
 		{start: "empty/sub", err: as(&notFound)},
 		{start: "dir", err: as(&notFound)},
-		{start: "out", err: as(&outside)},
-		{start: "dangling", err: is(fs.ErrNotExist)},
-		{start: "fifo", err: is(ErrNotRegular)},
+		{start: "out", want: Found{"out", Envfile}, err: as(&outside)},
+		{start: "dangling", want: Found{"dangling", Envfile}, err: is(fs.ErrNotExist)},
+		{start: "fifo", want: Found{"fifo", Envfile}, err: is(ErrNotRegular)},
 		{start: "nowhere", err: is(fs.ErrNotExist)},
 		{start: "shop/Envfile", err: is(ErrNotDirectory)},
 	} {
 		t.Run(test.start, func(t *testing.T) {
 			got, err := me(home).Find(filepath.Join(home, test.start))
-			if test.err != nil {
-				if !test.err(err) {
-					t.Errorf("error %v", err)
+			if test.err == nil {
+				must(t, err)
+			} else if !test.err(err) {
+				t.Errorf("error %v", err)
+			}
+			if test.want == (Found{}) {
+				if got != test.want {
+					t.Errorf("found %v", got)
 				}
 				return
 			}
-			must(t, err)
 			test.want.Dir = filepath.Join(home, test.want.Dir)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -147,6 +151,8 @@ func TestInside(t *testing.T) {
 		{name: "an empty .git", files: map[string]string{"home/shop/.git/": ""}, dir: "home/shop/env", inside: "home/shop/env", sub: "."},
 		{name: "submodule", files: map[string]string{"home/shop/sub/.git": "gitdir: ../.git/modules/sub\n"}, repo: "home/shop/.git",
 			dir: "home/shop/sub", inside: "home/shop/sub", sub: "."},
+		{name: "a .git that is a link", files: map[string]string{"home/shop/.git": "-> ../store", "home/store/HEAD": "", "home/store/refs/": "", "home/store/objects/": ""},
+			dir: "home/shop/env", inside: "home/shop", sub: "env"},
 		{name: "a .git of no form", files: map[string]string{"home/shop/sub/.git": "hello"}, repo: "home/shop/.git",
 			dir: "home/shop/sub", inside: "home/shop", sub: "sub"},
 		{name: ".git is a FIFO", files: map[string]string{"home/shop/.git": "fifo"}, dir: "home/shop/env", inside: "home/shop/env", sub: "."},
@@ -175,6 +181,23 @@ func TestInside(t *testing.T) {
 	}
 }
 
+func TestTrackedReadsNothingOutside(t *testing.T) {
+	t.Parallel()
+	base := tempDir(t)
+	repository(t, filepath.Join(base, "store"))
+	write(t, base, map[string]string{"shop/Envfile": "", "shop/.git": "-> ../store", "store/index": "DIRC"})
+	if _, err := open(t, filepath.Join(base, "shop"), "/nonexistent").Tracked(EnvfileLocal); !errors.Is(err, ErrUnknown) || err.Error() != "is Envfile.local tracked by git: not known" {
+		t.Errorf("error %v", err)
+	}
+	write(t, base, map[string]string{"shop2/Envfile": ""})
+	repository(t, filepath.Join(base, "shop2/.git"))
+	write(t, base, map[string]string{"shop2/.git/index": "-> ../../store/index"})
+	var outside *OutsideError
+	if _, err := open(t, filepath.Join(base, "shop2"), "/nonexistent").Tracked(EnvfileLocal); !errors.As(err, &outside) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestForeignGitDoesNotCount(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -199,21 +222,27 @@ func TestBroad(t *testing.T) {
 	}
 }
 
-func TestCheckoutRefusesLinksOutOfTheFolder(t *testing.T) {
+func TestLinksOutOfTheFolderAreNotRead(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{Envfile, EnvfileLocal, EnvfileLock} {
+	for _, name := range []string{Envfile, EnvfileJSON, EnvfileLocal, EnvfileLock, BoxFile, "ci.hcl"} {
 		base := tempDir(t)
 		repository(t, filepath.Join(base, ".git"))
-		if name != Envfile {
-			write(t, base, map[string]string{"env/Envfile": ""})
-		}
-		write(t, base, map[string]string{"elsewhere": "", "env/" + name: "-> ../elsewhere"})
+		write(t, base, map[string]string{"elsewhere": "", "env/" + name: "-> ../elsewhere", "env/other": "-> ../elsewhere"})
 		caller, err := me("/nonexistent").Caller(base)
 		must(t, err)
+		c, err := OpenCheckout(Found{Dir: filepath.Join(base, "env"), Name: "ci.hcl"}, caller)
+		must(t, err)
 		var outside *OutsideError
-		if _, err := OpenCheckout(Found{Dir: filepath.Join(base, "env"), Name: Envfile}, caller); !errors.As(err, &outside) {
+		if _, err := c.ReadFile("env/"+name, 0); !errors.As(err, &outside) {
 			t.Errorf("%s: %v", name, err)
 		}
+		if _, err := fs.ReadFile(c.FS(), "env/"+name); !errors.As(err, &outside) {
+			t.Errorf("%s, by the file system: %v", name, err)
+		}
+		if _, err := c.ReadFile("env/other", 0); err != nil { // any other file may be a link within the checkout
+			t.Error(err)
+		}
+		must(t, c.Close())
 	}
 }
 

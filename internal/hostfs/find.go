@@ -25,7 +25,9 @@ type Found struct {
 
 // Find looks for an Envfile or Envfile.json in start and the directories above it, up to the file system's edge or
 // the process's home directory (looked into last). None is a [NotFoundError], two forms side by side a [BothError],
-// and one above start that somebody else put there a [RefusedError].
+// and one above start that somebody else put there a [RefusedError]. When there is one of the caller's that cannot be
+// read (two forms, no regular file, a link out of its folder), Found says where it is beside the error, for what can be
+// done without reading it.
 func (p Process) Find(start string) (Found, error) {
 	r, err := startOf(start)
 	if err != nil {
@@ -38,17 +40,17 @@ func (p Process) Find(start string) (Found, error) {
 	looked := []string{}
 	for dir, info := r.real, r.info; ; {
 		looked = append(looked, dir)
-		name, err := envfileIn(dir)
-		if err != nil {
-			return Found{}, err
-		}
+		name, unreadable := envfileIn(dir)
 		if name != "" {
 			if dir != r.real {
-				if err := p.mayRead(dir, name, r.info); err != nil {
+				if err := p.mayRead(dir, r.info); err != nil {
 					return Found{}, err
 				}
 			}
-			return Found{Dir: dir, Name: name}, checkLink(dir, name)
+			return Found{Dir: dir, Name: name}, errors.Join(unreadable, checkLink(dir, name))
+		}
+		if unreadable != nil {
+			return Found{}, unreadable
 		}
 		above := filepath.Dir(dir)
 		up, err := os.Stat(above)
@@ -93,7 +95,7 @@ func envfileIn(dir string) (string, error) {
 		case info.IsDir():
 			continue
 		case found != "":
-			return "", &BothError{Dir: dir}
+			return found, &BothError{Dir: dir}
 		}
 		found = name
 	}
@@ -102,8 +104,8 @@ func envfileIn(dir string) (string, error) {
 
 // mayRead refuses files above the working directory that somebody else could have put there, in /tmp for one. What
 // stands beside the Envfile is read with it, so it counts too.
-func (p Process) mayRead(dir, name string, start fs.FileInfo) error {
-	for _, n := range []string{name, EnvfileLocal, EnvfileLock} {
+func (p Process) mayRead(dir string, start fs.FileInfo) error {
+	for _, n := range []string{Envfile, EnvfileJSON, EnvfileLocal, EnvfileLock} {
 		file := filepath.Join(dir, n)
 		for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 			info, err := stat(file)

@@ -1,8 +1,12 @@
 package hostfs
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -89,4 +93,40 @@ func tree(t *testing.T, dir string) *Tree {
 func repository(t *testing.T, git string) {
 	t.Helper()
 	write(t, git, map[string]string{"HEAD": "ref: refs/heads/main\n", "objects/": "", "refs/": ""})
+}
+
+// swap makes name a link to one target after the other until stop is called; "" makes it a directory.
+func swap(t *testing.T, name string, targets ...string) (stop func()) {
+	t.Helper()
+	done := make(chan struct{})
+	var swapper sync.WaitGroup
+	swapper.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := exchange(name, fmt.Sprint(name, ".", i), targets[i%len(targets)]); err != nil && !errors.Is(err, fs.ErrExist) {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		swapper.Wait()
+	}
+}
+
+// exchange moves the old one aside first: it may be a directory that is being filled. Whoever fills it may be the first
+// to make it anew: [fs.ErrExist].
+func exchange(name, spare, target string) error {
+	if target == "" {
+		return errors.Join(os.Rename(name, spare), os.Mkdir(name, 0o755))
+	}
+	if info, err := os.Lstat(name); err == nil && info.IsDir() {
+		return errors.Join(os.Rename(name, spare), os.Symlink(target, name))
+	}
+	return errors.Join(os.Symlink(target, spare), os.Rename(spare, name))
 }

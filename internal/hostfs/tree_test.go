@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -147,27 +146,7 @@ func TestSwappedLinks(t *testing.T) {
 	write(t, base, map[string]string{"secret/f": "SECRET", "tree/real/f": "fine", "tree/dir": "-> real"})
 	dir := filepath.Join(base, "tree")
 	tr := tree(t, dir)
-	stop := make(chan struct{})
-	var swapper sync.WaitGroup
-	swapper.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			target := []string{"real", "../secret", filepath.Join(base, "secret"), filepath.Join(dir, "real")}[i%4]
-			next := filepath.Join(dir, "next")
-			if err := os.Symlink(target, next); err != nil {
-				t.Error(err)
-				return
-			}
-			if err := os.Rename(next, filepath.Join(dir, "dir")); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	})
+	stop := swap(t, filepath.Join(dir, "dir"), "real", "../secret", filepath.Join(base, "secret"), filepath.Join(dir, "real"))
 	read := 0
 	for range 3000 {
 		data, err := tr.ReadFile("dir/f", 0)
@@ -178,8 +157,7 @@ func TestSwappedLinks(t *testing.T) {
 			read++
 		}
 	}
-	close(stop)
-	swapper.Wait()
+	stop()
 	if read == 0 {
 		t.Error("the link never led inside")
 	}

@@ -100,17 +100,18 @@ func (w *walker) entry(name string, follow bool) (Entry, error) {
 	return e, err
 }
 
-// Match lists the files that patterns name, sorted, each once. A pattern is a name within the tree; `*`, `?` and
+// Match lists the files that patterns name, sorted, each once. A pattern is a name relative to dir, a directory of the
+// tree; `*`, `?` and
 // `[a-z]` match within one part of it, `**` any number of directories, and a directory stands for everything in it. A
 // name without wildcards is followed when it is a link that stays inside; links met otherwise are listed, not
 // followed. `.git` and `.envy` are met only where a pattern spells them, since they change without anybody's doing.
 // Directories themselves are not listed. unmatched are the patterns that name nothing. A pattern that leads outside
 // is an [OutsideError], a malformed one [path.ErrBadPattern].
-func (t *Tree) Match(ctx context.Context, patterns []string) (files []Entry, unmatched []string, err error) {
+func (t *Tree) Match(ctx context.Context, dir string, patterns []string) (files []Entry, unmatched []string, err error) {
 	w := walker{tree: t, left: MaxEntries}
 	seen := map[string]Entry{}
 	for _, pattern := range patterns {
-		found, err := w.match(ctx, pattern)
+		found, err := w.match(ctx, dir, pattern)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -130,9 +131,9 @@ func (t *Tree) Match(ctx context.Context, patterns []string) (files []Entry, unm
 	return files, unmatched, nil
 }
 
-func (w *walker) match(ctx context.Context, pattern string) ([]Entry, error) {
-	clean := path.Clean(pattern)
-	if path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") {
+func (w *walker) match(ctx context.Context, dir, pattern string) ([]Entry, error) {
+	clean := path.Join(dir, pattern)
+	if path.IsAbs(pattern) || clean == ".." || strings.HasPrefix(clean, "../") {
 		return nil, &OutsideError{Path: pattern, Tree: w.tree.dir}
 	}
 	parts := strings.Split(clean, "/")

@@ -71,7 +71,7 @@ func TestMatch(t *testing.T) {
 		{"src/*.rs", nil},
 	} {
 		t.Run(test.pattern, func(t *testing.T) {
-			files, unmatched, err := tr.Match(t.Context(), []string{test.pattern})
+			files, unmatched, err := tr.Match(t.Context(), ".", []string{test.pattern})
 			must(t, err)
 			var got []string
 			for _, f := range files {
@@ -92,12 +92,29 @@ func TestMatchLinks(t *testing.T) {
 	tr := walkTree(t)
 	kinds := map[string]string{}
 	for _, pattern := range []string{"link.json", "lin*.json"} {
-		files, _, err := tr.Match(t.Context(), []string{pattern})
+		files, _, err := tr.Match(t.Context(), ".", []string{pattern})
 		must(t, err)
 		kinds[pattern] = files[0].Info.Mode().Type().String() + files[0].Link
 	}
 	// A name that was written is followed; what a wildcard finds is what stands there.
 	if diff := cmp.Diff(map[string]string{"link.json": "----------", "lin*.json": "L---------package.json"}, kinds); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMatchRelative(t *testing.T) {
+	t.Parallel()
+	files, unmatched, err := walkTree(t).Match(t.Context(), "src/deep", []string{"../*.go", "er", "../../package.json", "none*"})
+	must(t, err)
+	var got []string
+	for _, f := range files {
+		got = append(got, f.Name)
+	}
+	want := []string{"package.json", "src/a.go", "src/a_test.go", "src/deep/er/c.go", "src/deep/er/c.txt"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"none*"}, unmatched); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -110,14 +127,14 @@ func TestMatchErrors(t *testing.T) {
 		"../secret/f": as(&outside), "/etc/*": as(&outside), "src/../../secret": as(&outside),
 		"out/f": as(&outside), "out": as(&outside), "out/*": as(&outside), "src/[": is(path.ErrBadPattern),
 	} {
-		if files, _, err := tr.Match(t.Context(), []string{pattern}); !want(err) {
+		if files, _, err := tr.Match(t.Context(), ".", []string{pattern}); !want(err) {
 			t.Errorf("%s: %v, %v", pattern, files, err)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("interrupted")
 	cancel(reason)
-	if _, _, err := tr.Match(ctx, []string{"src/**"}); !errors.Is(err, reason) {
+	if _, _, err := tr.Match(ctx, ".", []string{"src/**"}); !errors.Is(err, reason) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

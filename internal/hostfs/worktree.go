@@ -36,7 +36,10 @@ func findWorkTree(dir string, caller Caller) (string, gitDir) {
 			switch info, err := os.Stat(dot); {
 			case err != nil:
 			case info.IsDir() && isGitDir(dot):
-				return at, gitDir{path: dot}
+				if real, ok := realDir(dot); ok && real == dot {
+					return at, gitDir{path: dot}
+				}
+				return at, gitDir{} // kept elsewhere, where nothing is read
 			case info.Mode().IsRegular():
 				if named, ok := readPointer(dot, "gitdir: "); ok {
 					return at, linked(at, dot, named, caller)

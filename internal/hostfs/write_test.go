@@ -134,6 +134,31 @@ func keys(m map[string]string) []string {
 	return ks
 }
 
+// A folder that turns into a link while it is written to never leads the file elsewhere, not even within the tree.
+func TestSwappedFolders(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	write(t, dir, map[string]string{"victim/": "", "dir/": ""})
+	tr := tree(t, dir)
+	stop := swap(t, filepath.Join(dir, "dir"), "victim", "")
+	written := 0
+	for i := range 20000 {
+		if tr.MkdirAll("dir/sub", 0o755) == nil {
+			written++
+		}
+		if i%500 == 0 { // each waits for the disk
+			_ = tr.WriteFile("dir/f", []byte("x"), 0o644) // an error is the folder's turn as a link
+		}
+	}
+	stop()
+	if got := names(t, filepath.Join(dir, "victim")); len(got) > 0 {
+		t.Errorf("written through a link: %v", got)
+	}
+	if written == 0 {
+		t.Error("nothing was ever written")
+	}
+}
+
 func TestRemove(t *testing.T) {
 	t.Parallel()
 	dir := tempDir(t)
