@@ -12,8 +12,8 @@ import (
 	"github.com/envyhq/envy/internal/agent/wire"
 )
 
-// runRelease records the baseline and opens the gate. Done again it changes
-// nothing.
+// runRelease records the baseline and opens the gate. Done again it records
+// nothing and knocks once more, in case that failed the first time.
 func (a *Agent) runRelease() (int, error) {
 	order, err := wire.Read[wire.Release](a.Stdin)
 	if err != nil {
@@ -23,28 +23,29 @@ func (a *Agent) runRelease() (int, error) {
 	if err != nil {
 		return wire.ExitAgent, err
 	}
-	record, err := s.record()
-	if err != nil {
-		return wire.ExitAgent, err
-	}
-	if record.Released != 0 {
-		return 0, nil
-	}
-	data, err := wire.Encode(order)
-	if err != nil {
-		return wire.ExitAgent, err
-	}
-	attr := attributes{mode: 0o600, uid: os.Geteuid(), gid: os.Getegid(), sync: true}
-	if err := replace(s.baselinePath(), data, attr); err != nil {
-		return wire.ExitAgent, fmt.Errorf("write the baseline: %w", err)
-	}
-	if err := s.update(func(record *wire.Record) { record.Released = time.Now().UnixNano() }); err != nil {
+	if err := s.release(order); err != nil {
 		return wire.ExitAgent, err
 	}
 	if err := syscall.Kill(1, opened); err != nil {
 		return wire.ExitAgent, fmt.Errorf("tell the box's first process: %w", err)
 	}
 	return 0, nil
+}
+
+func (s state) release(order wire.Release) error {
+	record, err := s.record()
+	if err != nil || record.Released != 0 {
+		return err
+	}
+	data, err := wire.Encode(order)
+	if err != nil {
+		return err
+	}
+	attr := attributes{mode: 0o600, uid: os.Geteuid(), gid: os.Getegid(), sync: true}
+	if err := replace(s.baselinePath(), data, attr); err != nil {
+		return fmt.Errorf("write the baseline: %w", err)
+	}
+	return s.update(func(record *wire.Record) { record.Released = time.Now().UnixNano() })
 }
 
 func (s state) baselinePath() string { return filepath.Join(s.dir, "baseline.json") }

@@ -61,6 +61,7 @@ func testIdle(t *testing.T, e *engine) {
 
 func testIdleStopSignal(t *testing.T, e *engine) {
 	b := start(t, e.bare, wire.Boot{StopSignal: "SIGRTMIN+3"}, "--stop-signal", "SIGRTMIN+3")
+	b.record() // it listens to signals now
 	must(t, "kill", "-s", "HUP", b.name)
 	b.record() // it lives
 	must(t, "stop", "-t", "60", b.name)
@@ -116,19 +117,24 @@ func testUIDTaken(t *testing.T, e *engine) {
 	if want := "uid=1000(dev) gid=1000(node) groups=1000(node)\n"; r.stdout != want {
 		t.Errorf("id: %q, want %q", r.stdout, want)
 	}
+	rootless := start(t, e.shell, wire.Boot{Users: []wire.UserBoot{{Name: "dev"}}, User: "dev"})
+	r = rootless.exec(wire.Exec{User: "dev", Argv: []string{"sh", "-c", "id -un; id -u; echo $HOME"}})
+	if want := "dev\n0\n/home/dev\n"; r.stdout != want {
+		t.Errorf("a user with root's uid: %q, want %q", r.stdout, want)
+	}
 	if got := b.sh("cat /etc/passwd"); !strings.Contains(got, "node:x:1000:1000") {
 		t.Errorf("the other name of the uid is gone:\n%s", got)
 	}
 }
 
 func testAdopted(t *testing.T, e *engine) {
-	b := start(t, e.shell, wire.Boot{Users: []wire.UserBoot{{Name: "node", UID: 4321, GID: 4322, Adopt: true}}, User: "node"})
+	b := start(t, e.shell, wire.Boot{Users: []wire.UserBoot{{Name: "node", UID: 4321, GID: 4322, Adopt: true}}, User: "node", Volumes: []string{"/home/node/empty"}}, "-v", "/home/node/empty")
 	r := b.exec(wire.Exec{User: "node", Argv: []string{"id"}})
 	if want := "uid=4321(node) gid=4322(node) groups=4322(node)\n"; r.stdout != want {
 		t.Errorf("id: %q, want %q (%s)", r.stdout, want, r.stderr)
 	}
-	got := b.sh("stat -c '%n %u:%g' /home/node /home/node/.npmrc /home/node/of-root")
-	want := "/home/node 4321:4322\n/home/node/.npmrc 4321:4322\n/home/node/of-root 0:0"
+	got := b.sh("stat -c '%n %u:%g' /home/node /home/node/.npmrc /home/node/of-root /home/node/empty")
+	want := "/home/node 4321:4322\n/home/node/.npmrc 4321:4322\n/home/node/of-root 0:0\n/home/node/empty 4321:4322"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("owners in the home (-want +got):\n%s", diff)
 	}

@@ -136,7 +136,7 @@ func (i *image) distribution() {
 		i.program(name)
 	}
 	i.file("/etc/passwd", 0o644, 0, []byte("root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n"))
-	i.file("/etc/group", 0o644, 0, []byte("root:x:0:\nnode:x:1000:\nwheel:x:10:\n"))
+	i.file("/etc/group", 0o644, 0, []byte("root:x:0:\nnode:x:1000:\nwheel:x:10:root\n"))
 	i.file("/etc/shadow", 0o640, 0, []byte("root:*:19000:0:99999:7:::\n"))
 	i.file("/etc/profile", 0o644, 0, []byte("PATH=/profile:/bin\nfor f in /etc/profile.d/*.sh; do . $f; done\n"))
 	i.dir("/etc/profile.d", 0o755, 0)
@@ -145,6 +145,7 @@ func (i *image) distribution() {
 	i.dir("/home/node", 0o755, 1000)
 	i.file("/home/node/.npmrc", 0o600, 1000, []byte("x=1\n"))
 	i.file("/home/node/of-root", 0o600, 0, nil)
+	i.dir("/home/node/empty", 0o755, 1000)
 	i.dir("/root", 0o700, 0)
 	i.dir("/tmp", 0o1777, 0)
 }

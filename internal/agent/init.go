@@ -19,9 +19,8 @@ import (
 	"github.com/envyhq/envy/internal/agent/wire"
 )
 
-// opened is the signal by which `release` tells PID 1 to look at the record.
-// Nothing else uses it towards a box that waits, and to a command that was
-// started after all it means nothing.
+// opened is the signal by which `release` tells PID 1 to look at the record. A
+// command that runs already gets it, too, to which it means nothing.
 const opened = syscall.SIGCONT
 
 // pidOne is the box while it runs.
@@ -255,10 +254,8 @@ func (p *pidOne) run() (int, error) {
 				return p.ended(code)
 			}
 		case got := <-p.signals:
-			if got != opened {
-				// It may have ended a moment ago; then its SIGCHLD is here, too.
-				_ = syscall.Kill(p.command, got.(syscall.Signal))
-			}
+			// It may have ended a moment ago; then its SIGCHLD is here, too.
+			_ = syscall.Kill(p.command, got.(syscall.Signal))
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/envyhq/envy/internal/agent/wire"
 )
 
@@ -87,7 +89,20 @@ func (who identity) isSelf() bool {
 	if os.Geteuid() != 0 {
 		return true // identify let only the same uid through
 	}
-	return who.uid == 0 && who.gid == os.Getegid() && len(who.groups) <= 1
+	if who.uid != 0 || who.gid != os.Getegid() {
+		return false
+	}
+	return len(who.groups) <= 1 || !maySetGroups()
+}
+
+// maySetGroups reports whether root has not lost that capability.
+func maySetGroups() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData // 64 capabilities
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false
+	}
+	return data[0].Effective&(1<<unix.CAP_SETGID) != 0
 }
 
 // become gives this process the identity.

@@ -52,7 +52,7 @@ func (s *setup) run() {
 	changes := s.users(database)
 	owners := s.owners(database)
 	for _, target := range s.boot.Volumes {
-		s.volume(target, owners)
+		s.volume(target, owners[0], changes)
 	}
 	for _, c := range changes {
 		s.home(c)
@@ -139,9 +139,9 @@ func (s *setup) write(name, content string, mode fs.FileMode) {
 }
 
 // volume gives the root of a new volume to the user: only a directory that is
-// empty and root's, and only itself.
-func (s *setup) volume(target string, owners []identity) {
-	who := owners[0]
+// empty, and only itself. It is root's, or bears the ids that a user had in the
+// image, which the engine copies.
+func (s *setup) volume(target string, who identity, changes []change) {
 	if who.uid == 0 {
 		return
 	}
@@ -154,7 +154,11 @@ func (s *setup) volume(target string, owners []identity) {
 	}
 	defer dir.Close()
 	info, err := dir.Stat()
-	if err != nil || ownerOf(info).uid != 0 {
+	if err != nil {
+		return
+	}
+	left := slices.ContainsFunc(changes, func(c change) bool { return c.adopted && c.old.uid == ownerOf(info).uid })
+	if ownerOf(info).uid != 0 && !left {
 		return
 	}
 	if names, _ := dir.Readdirnames(1); len(names) > 0 {

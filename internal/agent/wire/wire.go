@@ -90,7 +90,8 @@ type Boot struct {
 	StopSignal string `json:"stop_signal,omitempty"`
 
 	// Volumes are the mount points of all volumes. The root directory of one
-	// that is empty and root's is given to User.
+	// that is empty, and root's or bearing the ids that an adopted user had in
+	// the image, is given to User.
 	Volumes []string `json:"volumes,omitempty"`
 	// SafeDirs are targets of shared checkouts. Where User or one of Users does
 	// not own one, it is added to git's safe.directory in /etc/gitconfig.
