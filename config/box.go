@@ -220,7 +220,8 @@ func (r *boxReader) check() {
 	if b.Build != nil && b.Image != "" {
 		p.errorf(v.at("image"), "box %q has an image and a build; one of them is its base", b.Label)
 	}
-	if b.Build == nil && !v.written("image") && !r.hadBuild() {
+	refused := v.node.refused
+	if b.Build == nil && !v.written("image") && !r.hadBuild() && !refused["image"] && !refused["build"] && !refused["from"] {
 		p.errorf(v.node.header, "box %q has no base", b.Label).hint = `write image = "…" or a build block`
 	}
 	if b.Service && b.Command != nil {

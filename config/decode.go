@@ -141,9 +141,6 @@ func (e *evaluation) attribute(a *attr) decoded {
 		r.layer(v, expr)
 	}
 	d := decoded{value: r.value, failed: r.failed, sized: r.sized}
-	if r.failed {
-		d.value = nil
-	}
 	e.cache[a] = d
 	return d
 }
@@ -310,15 +307,18 @@ func (r *reading) quantity(v cty.Value, at hcl.Range) {
 	if !ok {
 		return
 	}
+	var value any
 	var err error
 	if isSize {
-		r.value, err = parseSize(u.AsString())
+		value, err = parseSize(u.AsString())
 	} else {
-		r.value, err = parseDuration(u.AsString())
+		value, err = parseDuration(u.AsString())
 	}
 	if err != nil {
 		r.errorf(at, "expected %s", expected)
+		return
 	}
+	r.value = value
 }
 
 // element is one entry of a list or map with the place where it is written.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/hashicorp/hcl/v2"
@@ -69,12 +70,14 @@ type evaluation struct {
 	cache  map[*attr]decoded
 	gate   gateList
 	late   bool // time is up: reported once
+	// secrets are strings that no message may quote.
+	secrets map[string]bool
 }
 
 func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 	e := &evaluation{
 		file: f, v: v, p: newProblems(f.sources), ctx: ctx, guard: &f.guard,
-		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{},
+		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
 	}
 	for _, file := range v.VarFiles {
 		e.p.sources[file.Name] = nil
@@ -207,7 +210,14 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 		e.p.errorf(at, "`%s` %s", a.name, err)
 		return cty.DynamicVal, false
 	}
-	return v, v.IsWhollyKnown()
+	if v.IsWhollyKnown() {
+		return v, true
+	}
+	if !e.p.failed() && !e.file.failed {
+		// Only what failed is unknown; a value that comes out so by itself must not pass for one that is not written.
+		e.p.errorf(at, "the value of `%s` cannot be told", a.name)
+	}
+	return v, false
 }
 
 // timeUp reports once that evaluation took too long.
@@ -232,13 +242,27 @@ func (e *evaluation) refused(a *attr, at hcl.Range, err error) {
 	e.p.errorf(at, "%s", err).detail = fmt.Sprintf("in the expression of `%s`", a.name)
 }
 
-// addEvaluation takes a finding of HCL's evaluation. What it says may hold a value; HCL quotes none itself, and functions
-// are wrapped so that theirs do not quote what is secret.
+// addEvaluation takes a finding of HCL's evaluation. What it says may hold a value (a missing key, say); functions are
+// wrapped so that theirs do not quote what is secret.
 func (e *evaluation) addEvaluation(a *attr, at hcl.Range, d *hcl.Diagnostic) {
 	if d.Subject != nil && d.Subject.Filename == at.Filename {
 		at = *d.Subject
 	}
-	e.p.add(&problem{at: at, summary: d.Summary, detail: d.Detail, warning: d.Severity != hcl.DiagError})
+	pr := e.p.add(&problem{at: at, summary: d.Summary, detail: d.Detail, warning: d.Severity != hcl.DiagError})
+	if e.quotesSecret(d.Detail) {
+		pr.detail = "what it says is not shown: it holds a value that is sensitive or from a dotenv file"
+	}
+}
+
+// quotesSecret reports whether a message holds a value that none may show. Short ones count only where they stand in
+// quotes, as values do.
+func (e *evaluation) quotesSecret(message string) bool {
+	for s := range e.secrets {
+		if len(s) > 3 && strings.Contains(message, s) || strings.Contains(message, fmt.Sprintf("%q", s)) {
+			return true
+		}
+	}
+	return false
 }
 
 // boxValues is box.*: name and ports of each box, of the first of a counted one.

@@ -176,6 +176,7 @@ func (h *hostFunctions) dotenvMap(p string) (cty.Value, error) {
 	m := map[string]cty.Value{}
 	for _, entry := range entries {
 		m[entry.name] = cty.StringVal(entry.value)
+		h.e.secrets[entry.value] = true
 	}
 	if len(m) == 0 {
 		return cty.MapValEmpty(cty.String), nil

@@ -144,6 +144,34 @@ var length = function.New(&function.Spec{
 	},
 })
 
+// coalesce returns the first argument that is neither null nor the empty string.
+var coalesce = function.New(&function.Spec{
+	VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		types := make([]cty.Type, len(args))
+		for i, a := range args {
+			types[i] = a.Type()
+		}
+		t, _ := convert.UnifyUnsafe(types)
+		if t == cty.NilType {
+			return cty.NilType, errors.New("the arguments have no type in common")
+		}
+		return t, nil
+	},
+	Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+		for _, a := range args {
+			v, err := convert.Convert(a, t)
+			if err != nil {
+				return cty.DynamicVal, err
+			}
+			if !v.IsNull() && !(isString(v) && v.AsString() == "") {
+				return v, nil
+			}
+		}
+		return cty.DynamicVal, errors.New("every argument is null or empty")
+	},
+})
+
 // one returns the only element, or null for none.
 var one = function.New(&function.Spec{
 	Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},

@@ -31,9 +31,9 @@ func growth(name string, args []cty.Value) error {
 		return replaceGrowth(plain)
 	case "join":
 		return joinGrowth(plain)
-	case "yamldecode":
-		if len(plain) > 0 && len(yamlAliasRE.FindAllStringIndex(textOf(plain[0]), maxAliases+1)) > maxAliases {
-			return fmt.Errorf("the YAML text has more than %d aliases", maxAliases)
+	case "yamldecode", "jsondecode":
+		if len(plain) > 0 {
+			return decodeGrowth(name, textOf(plain[0]))
 		}
 	case "concat", "flatten", "merge", "setunion":
 		return concatGrowth(plain)
@@ -91,6 +91,37 @@ func formatGrowth(args []cty.Value) error {
 		return fmt.Errorf("a width of * is not supported")
 	}
 	return tooLong(total)
+}
+
+// decodeGrowth refuses text that nests deeply (the decoders take it by recursion) and YAML whose aliases multiply. Brackets
+// inside strings count too, which errs on the safe side.
+func decodeGrowth(name, text string) error {
+	deep := fmt.Errorf("the text is nested more than %d deep", maxNesting)
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth > maxNesting {
+			return deep
+		}
+	}
+	if name != "yamldecode" {
+		return nil
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		// Block collections nest by their indentation, and by "- - -" on one line.
+		if len(line)-len(strings.TrimLeft(line, " \t-?:")) > 4*maxNesting {
+			return deep
+		}
+	}
+	if len(yamlAliasRE.FindAllStringIndex(text, maxAliases+1)) > maxAliases {
+		return fmt.Errorf("the YAML text has more than %d aliases", maxAliases)
+	}
+	return nil
 }
 
 func indentGrowth(args []cty.Value) error {

@@ -124,12 +124,15 @@ func nodesOf(expr hclsyntax.Expression) []hclsyntax.Node {
 // walks the value later does so too.
 func size(v cty.Value) error {
 	nodes := 0
-	return sizeInto(v, &nodes)
+	return sizeInto(v, &nodes, 0)
 }
 
-func sizeInto(v cty.Value, nodes *int) error {
+func sizeInto(v cty.Value, nodes *int, depth int) error {
 	if *nodes++; *nodes > maxNodes {
 		return fmt.Errorf("holds more than %d values", maxNodes)
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("is nested more than %d deep", maxDepth)
 	}
 	v, _ = v.Unmark()
 	if !v.IsKnown() || v.IsNull() {
@@ -154,7 +157,7 @@ func sizeInto(v cty.Value, nodes *int) error {
 			if k.Type() == cty.String && len(k.AsString()) > maxString {
 				return errors.New("has a key of more than 1 MiB")
 			}
-			if err := sizeInto(e, nodes); err != nil {
+			if err := sizeInto(e, nodes, depth+1); err != nil {
 				return err
 			}
 		}

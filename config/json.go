@@ -10,7 +10,7 @@ import (
 )
 
 // jsonRoot reads an Envfile in JSON syntax. Its expressions become the same syntax trees as native ones, so that checks,
-// limits and hints are the same for both.
+// limits and hints are the same for both. A string whose template is broken is reported and passed over.
 func (r *reader) jsonRoot(schema *block, name string) (*node, bool) {
 	f, diags := hcljson.Parse(r.src, name)
 	r.p.addHCL(diags)
@@ -18,11 +18,12 @@ func (r *reader) jsonRoot(schema *block, name string) (*node, bool) {
 		return nil, false
 	}
 	root := newNode(schema)
-	return root, r.jsonBody(root, f.Body)
+	r.jsonBody(root, f.Body)
+	return root, true
 }
 
-// jsonBody reads one object as a block's body; false: a template inside it has no valid syntax.
-func (r *reader) jsonBody(n *node, body hcl.Body) bool {
+// jsonBody reads one object as a block's body.
+func (r *reader) jsonBody(n *node, body hcl.Body) {
 	all, diags := body.JustAttributes()
 	if n.schema.free {
 		r.p.addHCL(diags)
@@ -32,19 +33,17 @@ func (r *reader) jsonBody(n *node, body hcl.Body) bool {
 		names = append(names, a)
 	}
 	sort.Slice(names, func(i, j int) bool { return names[i].NameRange.Start.Byte < names[j].NameRange.Start.Byte })
-	ok := true
 	want := &hcl.BodySchema{}
 	for _, a := range names {
 		schema := n.schema.attr(a.Name)
 		switch {
+		case schema != nil && schema.kind == kindExpr && schema.name == "type":
+			r.attribute(n, a.Name, a.NameRange, r.jsonType(a.Expr))
 		case n.schema.free || schema != nil:
-			if schema != nil && schema.kind == kindExpr && schema.name == "type" {
-				r.attribute(n, a.Name, a.NameRange, r.jsonType(a.Expr))
-				continue
-			}
-			expr, good := r.jsonExpr(a.Expr)
-			ok = ok && good
-			r.attribute(n, a.Name, a.NameRange, expr)
+			r.attribute(n, a.Name, a.NameRange, r.jsonExpr(a.Expr))
+		case n.schema.child(a.Name) == nil:
+			n.refused[a.Name] = true
+			r.unknownAttribute(n, a.Name, a.NameRange)
 		default:
 			if c, found := r.blockSchema(n, a.Name, a.NameRange); found {
 				header := hcl.BlockHeaderSchema{Type: c.name}
@@ -58,22 +57,22 @@ func (r *reader) jsonBody(n *node, body hcl.Body) bool {
 	content, _, diags := body.PartialContent(want)
 	r.p.addHCL(diags)
 	for _, b := range content.Blocks {
-		ok = r.jsonBlock(n, b) && ok
+		r.jsonBlock(n, b)
 	}
-	return ok
 }
 
-func (r *reader) jsonBlock(n *node, b *hcl.Block) bool {
+func (r *reader) jsonBlock(n *node, b *hcl.Block) {
 	child := newNode(n.schema.child(b.Type))
 	child.header = b.TypeRange
 	if len(b.LabelRanges) > 0 {
 		child.header = b.LabelRanges[0]
 	}
 	if !r.labels(child, b.Labels, b.LabelRanges, b.TypeRange) {
-		return true
+		return
 	}
-	target := r.place(n, child)
-	return target == nil || r.jsonBody(target, b.Body)
+	if target := r.place(n, child); target != nil {
+		r.jsonBody(target, b.Body)
+	}
 }
 
 // jsonType reads a type constraint: in JSON a string that holds the expression.
@@ -98,50 +97,44 @@ func (r *reader) jsonType(expr hcl.Expression) hclsyntax.Expression {
 }
 
 // jsonExpr makes a syntax tree of a JSON value; strings are templates.
-func (r *reader) jsonExpr(expr hcl.Expression) (hclsyntax.Expression, bool) {
+func (r *reader) jsonExpr(expr hcl.Expression) hclsyntax.Expression {
 	at := expr.Range()
 	if pairs, diags := hcl.ExprMap(expr); !diags.HasErrors() {
 		object := &hclsyntax.ObjectConsExpr{SrcRange: at, OpenRange: expr.StartRange()}
-		ok := true
 		for _, kv := range pairs {
-			key, goodKey := r.jsonExpr(kv.Key)
-			value, goodValue := r.jsonExpr(kv.Value)
-			ok = ok && goodKey && goodValue
-			object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: key, ValueExpr: value})
+			item := hclsyntax.ObjectConsItem{KeyExpr: r.jsonExpr(kv.Key), ValueExpr: r.jsonExpr(kv.Value)}
+			object.Items = append(object.Items, item)
 		}
-		return object, ok
+		return object
 	}
 	if items, diags := hcl.ExprList(expr); !diags.HasErrors() {
 		tuple := &hclsyntax.TupleConsExpr{SrcRange: at, OpenRange: expr.StartRange()}
-		ok := true
 		for _, item := range items {
-			element, good := r.jsonExpr(item)
-			ok = ok && good
-			tuple.Exprs = append(tuple.Exprs, element)
+			tuple.Exprs = append(tuple.Exprs, r.jsonExpr(item))
 		}
-		return tuple, ok
+		return tuple
 	}
 	v, diags := expr.Value(nil)
 	if diags.HasErrors() {
 		r.p.addHCL(diags)
-		return invalid(at), false
+		return invalid(at)
 	}
 	if v.Type() != cty.String || v.IsNull() {
-		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, true
+		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}
 	}
 	return r.template([]byte(v.AsString()), at)
 }
 
-func (r *reader) template(src []byte, at hcl.Range) (hclsyntax.Expression, bool) {
+func (r *reader) template(src []byte, at hcl.Range) hclsyntax.Expression {
 	if !checkTemplate(r.p, src, at.Filename, inside(at)) {
-		return invalid(at), false
+		return invalid(at)
 	}
 	parsed, diags := hclsyntax.ParseTemplate(src, at.Filename, inside(at))
 	r.p.addHCL(diags)
 	if diags.HasErrors() {
-		return invalid(at), false
+		return invalid(at)
 	}
-	return parsed, true
+	return parsed
 }
 
 // inside is the first position behind a string's opening quote.

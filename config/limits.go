@@ -18,6 +18,7 @@ const (
 	maxString     = 1 << 20 // bytes of an evaluated string
 	maxCollection = 10_000  // elements of an evaluated collection
 	maxNodes      = 200_000 // values inside one evaluated value
+	maxDepth      = 500     // levels of an evaluated value
 	maxEnvEntry   = 131_071 // bytes of NAME=value: the kernel's limit for one string of an environment
 	maxBoxes      = 10_000  // boxes after count
 )

@@ -18,6 +18,9 @@ func mergeNode(dst, src *node) {
 		prior.exprs = append(prior.exprs, a.exprs...)
 		prior.nameAt = a.nameAt
 	}
+	for name := range src.refused {
+		dst.refused[name] = true
+	}
 	for _, child := range src.children {
 		if prior := dst.find(child.schema.name, child.label); prior != nil && !child.schema.repeated {
 			mergeNode(prior, child)

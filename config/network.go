@@ -133,12 +133,14 @@ func (e *evaluation) checkNames(pr *Project) {
 		e.p.errorf(hcl.Range{Filename: pr.File, Start: hcl.InitialPos, End: hcl.InitialPos}, "the directory's name cannot name the project").hint = `write envy { name = "…" }`
 	}
 	names := map[string]*Box{}
+	long := map[string]bool{}
 	for _, b := range pr.Boxes {
 		if prior := names[b.Name]; prior != nil {
 			e.p.errorf(e.header(b.Label), "box %q and replica %d of box %q have the same name", b.Name, max(prior.Index, b.Index), labelOfCounted(prior, b))
 		}
 		names[b.Name] = b
-		if len(pr.Name)+1+len(b.Name) > maxHostLabel {
+		if len(pr.Name)+1+len(b.Name) > maxHostLabel && !long[b.Label] {
+			long[b.Label] = true
 			e.p.errorf(e.header(b.Label), "the names of project and box together are longer than %d: %s-%s", maxHostLabel, pr.Name, b.Name)
 		}
 	}

@@ -33,6 +33,7 @@ type Envfile struct {
 	locals  []*local // in an order in which each follows those it reads
 	schema  *block
 	guard   guard
+	failed  bool // Parse reported errors
 }
 
 // node is one block after merging.
@@ -43,6 +44,8 @@ type node struct {
 	header   hcl.Range
 	attrs    map[string]*attr
 	children []*node
+	// refused are attributes and blocks that were reported: nothing else is said for want of them.
+	refused map[string]bool
 }
 
 // attr is an attribute with one expression a layer that writes it, the earliest first.
@@ -80,6 +83,7 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 		return nil, p.list()
 	}
 	file.check(p)
+	file.failed = p.failed()
 	return file, p.list()
 }
 
@@ -104,7 +108,7 @@ func parseLayer(p *problems, schema *block, layer Source) (*node, bool) {
 }
 
 func newNode(schema *block) *node {
-	return &node{schema: schema, attrs: map[string]*attr{}}
+	return &node{schema: schema, attrs: map[string]*attr{}, refused: map[string]bool{}}
 }
 
 // reader turns one file's syntax tree into nodes.
@@ -142,10 +146,12 @@ func (r *reader) attribute(n *node, name string, at hcl.Range, expr hclsyntax.Ex
 		}
 	}
 	if schema == nil {
+		n.refused[name] = true
 		r.unknownAttribute(n, name, at)
 		return
 	}
 	if schema.notBuilt {
+		n.refused[name] = true
 		r.notBuilt(at, fmt.Sprintf("`%s`", name))
 		return
 	}
@@ -199,6 +205,7 @@ func (r *reader) block(n *node, b *hclsyntax.Block) {
 func (r *reader) blockSchema(n *node, name string, at hcl.Range) (*block, bool) {
 	schema := n.schema.child(name)
 	if schema == nil {
+		n.refused[name] = true
 		if n.schema.attr(name) != nil {
 			r.p.errorf(at, "`%s` is an attribute, not a block", name).hint = fmt.Sprintf("write it with an equals sign: %s = …", name)
 			return nil, false

@@ -27,9 +27,28 @@ type problem struct {
 
 // suggest sets a hint when the name is near to one of the candidates.
 func (p *problem) suggest(name string, candidates []string) {
-	if near := diag.Suggest(name, candidates); near != "" {
+	near := diag.Suggest(name, candidates)
+	for _, c := range candidates {
+		if near == "" && swapped(name, c) {
+			near = c
+		}
+	}
+	if near != "" {
 		p.hint = fmt.Sprintf("did you mean `%s`?", near)
 	}
+}
+
+// swapped reports whether two neighbours have changed places: the most common slip, which counts twice as a distance.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i+1 < len(a); i++ {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }
 
 // problems collects findings and the sources that they quote.

@@ -174,6 +174,9 @@ func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
 		return cty.DynamicVal
 	}
 	if secret {
+		if s, err := convert.Convert(v, cty.String); err == nil && isString(s) {
+			e.secrets[s.AsString()] = true
+		}
 		v = v.Mark(sensitive)
 	}
 	return v

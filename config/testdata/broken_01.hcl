@@ -2,11 +2,11 @@ envy {
   nmae = "shop" # ERROR: did you mean `name`?
 }
 
-bocks "web" { # ERROR: did you mean `box`?
+bxo "web" { # ERROR: did you mean `box`?
 }
 
 box "web" {
-  imagee     = "debian" # ERROR: no attribute `imagee` in box "web" | did you mean `image`?
+  imagee     = "debian" # ERROR: no attribute `imagee` in box "web" |  | did you mean `image`?
   image      = "debian"
   memory     = "lots" # ERROR: `memory`: expected a size
   restart    = "sometimes" # ERROR: `restart`: expected "no"
