@@ -15,6 +15,7 @@ var (
 	_ fs.ReadFileFS = FS{}
 	_ fs.StatFS     = FS{}
 	_ fs.ReadDirFS  = FS{}
+	_ fs.ReadLinkFS = FS{}
 )
 
 // FS gives the tree to a package that must not touch the host itself.
@@ -79,6 +80,30 @@ func (f FS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, pathError("readdir", name, err)
 	}
 	return entries, nil
+}
+
+// Lstat describes a name itself, be it a link.
+func (f FS) Lstat(name string) (fs.FileInfo, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrInvalid}
+	}
+	info, err := f.tree.Lstat(name)
+	if err != nil {
+		return nil, pathError("lstat", name, err)
+	}
+	return info, nil
+}
+
+// ReadLink gives the target of a link as it is written, wherever it leads.
+func (f FS) ReadLink(name string) (string, error) {
+	if !fs.ValidPath(name) {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
+	}
+	target, err := f.tree.readlink(name)
+	if err != nil {
+		return "", pathError("readlink", name, err)
+	}
+	return target, nil
 }
 
 func pathError(op, name string, err error) error {

@@ -108,11 +108,11 @@ func (t *Tree) inside(name string, op func(rel string) error) error {
 		return outside
 	}
 	outside.Real = r.real
-	real, ok := r.relativeTo(t.info)
+	back, ok := r.relativeTo(t.info)
 	if !ok {
 		return outside
 	}
-	if err = op(real); errors.Is(err, t.left) { // swapped meanwhile
+	if err = op(back); errors.Is(err, t.left) { // swapped meanwhile
 		return outside
 	}
 	return err
@@ -226,6 +226,15 @@ func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
 		return err
 	})
 	return info, err
+}
+
+func (t *Tree) readlink(name string) (string, error) {
+	var target string
+	err := t.inside(name, func(rel string) (err error) {
+		target, err = t.root.Readlink(rel)
+		return err
+	})
+	return target, err
 }
 
 // ReadDir lists a directory, sorted by name.

@@ -92,10 +92,7 @@ func (w *walker) entry(name string, follow bool) (Entry, error) {
 	}
 	e.Info = info
 	if info.Mode()&fs.ModeSymlink != 0 {
-		err = w.tree.inside(name, func(rel string) (err error) {
-			e.Link, err = w.tree.root.Readlink(rel)
-			return err
-		})
+		e.Link, err = w.tree.readlink(name)
 	}
 	return e, err
 }

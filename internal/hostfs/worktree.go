@@ -11,6 +11,7 @@ import (
 // Worktree is a linked git worktree whose common git directory was found to be this checkout's own. All that a box
 // needs to use git there are four mounts, made from these paths.
 type Worktree struct {
+	Root   string // the work tree itself: absolute, without links
 	Common string // the common git directory: absolute, without links
 	Entry  string // this worktree's own folder in it, <common>/worktrees/<id>
 	Named  string // Entry as `.git` names it: absolute, or relative to the work tree
@@ -36,7 +37,7 @@ func findWorkTree(dir string, caller Caller) (string, gitDir) {
 			switch info, err := os.Stat(dot); {
 			case err != nil:
 			case info.IsDir() && isGitDir(dot):
-				if real, ok := realDir(dot); ok && real == dot {
+				if where, ok := realDir(dot); ok && where == dot {
 					return at, gitDir{path: dot}
 				}
 				return at, gitDir{} // kept elsewhere, where nothing is read
@@ -71,7 +72,7 @@ func linked(work, dot, named string, caller Caller) gitDir {
 	if !ok || !sameFile(from(entry, back), dot) {
 		return gitDir{}
 	}
-	return gitDir{path: entry, worktree: &Worktree{Common: common, Entry: entry, Named: named, Back: back, commonInfo: info}}
+	return gitDir{path: entry, worktree: &Worktree{Root: work, Common: common, Entry: entry, Named: named, Back: back, commonInfo: info}}
 }
 
 func from(dir, path string) string {

@@ -166,7 +166,7 @@ func TestNothingUnsafeComesThrough(t *testing.T) {
 	t.Parallel()
 	parts := []string{"\x1b", "[", "3", "1", "m", ";", "\r", "\n", "\xc2", "\x9b", "\xe2\x80\xae", "é", "日", "\x00", "a", " ", "\x7f", "\u200d", "\xf0\x9f", "]0;", "\x07"}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 4000 {
+	for range 1000 {
 		var b strings.Builder
 		for range rng.IntN(14) {
 			b.WriteString(parts[rng.IntN(len(parts))])
