@@ -36,7 +36,12 @@ func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink
 		layers.fail()
 		return e.pullError(ctx, err, object)
 	}
-	return nil
+	if platform == "" {
+		return nil
+	}
+	// Of an image that has one platform only, some engines fetch that one, whatever was asked for.
+	_, err = e.Image(ctx, ref, platform)
+	return err
 }
 
 // pullError tells the engine's own failures from the registry's.

@@ -1,0 +1,378 @@
+package docker
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+)
+
+// builders are the two that the tests' engine may have. Every engine can do the classic one.
+func builders(t *testing.T, e *Engine) map[string]bool {
+	t.Helper()
+	engine, err := e.ping(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{"classic": false}
+	if engine.BuildKit {
+		out["buildkit"] = true
+	}
+	return out
+}
+
+// imageTag is a reference of this test's own, removed at its end.
+func imageTag(t *testing.T, e *Engine, name string) string {
+	t.Helper()
+	tag := "envyimg-" + randomHex(4) + ":" + name
+	t.Cleanup(func() {
+		if err := e.RemoveImage(context.WithoutCancel(t.Context()), tag); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	return tag
+}
+
+// contextOf makes a build context of files; those under bin/ are executable.
+func contextOf(files map[string]string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		var buf bytes.Buffer
+		tw := tar.NewWriter(&buf)
+		for name, text := range files {
+			h := &tar.Header{Name: name, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(0, 0)}
+			if strings.HasPrefix(name, "bin/") {
+				h.Mode = 0o755
+			}
+			if err := tw.WriteHeader(h); err != nil {
+				return nil, err
+			}
+			if _, err := io.WriteString(tw, text); err != nil {
+				return nil, err
+			}
+		}
+		if err := tw.Close(); err != nil {
+			return nil, err
+		}
+		return io.NopCloser(&buf), nil
+	}
+}
+
+// probe makes a container of an image, not started, removed at the test's end.
+func probe(t *testing.T, e *Engine, ref string) string {
+	t.Helper()
+	made, err := e.api.ContainerCreate(t.Context(), &container.Config{Image: ref, Entrypoint: []string{"/x"}}, nil, nil, nil, "envyimg-"+randomHex(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.removeProbe(t.Context(), made.ID) })
+	return made.ID
+}
+
+// imageFile reads a file of an image; "" and false where there is none.
+func imageFile(t *testing.T, e *Engine, ref, name string) (string, bool) {
+	t.Helper()
+	stream, _, err := e.api.CopyFromContainer(t.Context(), probe(t, e, ref), name)
+	if err != nil {
+		if !driver.Is(e.classify(err, "", ""), driver.NotFound) {
+			t.Fatal(err)
+		}
+		return "", false
+	}
+	defer stream.Close()
+	tr := tar.NewReader(stream)
+	if _, err := tr.Next(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(tr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), true
+}
+
+// imageTree lists an image's files with what they are, without those that differ from run to run.
+func imageTree(t *testing.T, e *Engine, ref string) []string {
+	t.Helper()
+	stream, err := e.api.ContainerExport(t.Context(), probe(t, e, ref))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	var out []string
+	for tr := tar.NewReader(stream); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			slices.Sort(out)
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := path.Clean(h.Name)
+		switch dir, _, _ := strings.Cut(name, "/"); {
+		case dir == "dev", dir == "proc", dir == "sys", strings.HasPrefix(name, "var/log/"), strings.HasPrefix(name, "var/cache/ldconfig"):
+			continue
+		}
+		size := h.Size
+		if strings.HasPrefix(name, "var/cache/") || strings.HasPrefix(name, "var/lib/") {
+			size = 0 // databases hold times
+		}
+		out = append(out, fmt.Sprintf("%s %c %o %d:%d %d %s", name, h.Typeflag, h.Mode, h.Uid, h.Gid, size, h.Linkname))
+	}
+}
+
+func TestBuildOptionsReachBothBuilders(t *testing.T) {
+	e := openEngine(t)
+	for name, kit := range builders(t, e) {
+		t.Run(name, func(t *testing.T) {
+			tag := imageTag(t, e, "options")
+			b := driver.Build{
+				Tag: tag, Dockerfile: "sub/File", Target: "wanted", Args: map[string]string{"WORD": "it's $HOME"},
+				Labels: map[string]string{"io.envy.recipe": `{"v":1}`},
+				Context: contextOf(map[string]string{
+					"sub/File": "FROM " + testImage + " AS wanted\nARG WORD\nRUN echo \"$WORD\" >/word\nCOPY a /a\nFROM wanted\nRUN touch /beyond\n",
+					"a":        "content",
+				}),
+			}
+			rec := &event.Recorder{}
+			if err := e.build(t.Context(), b, kit, rec, "image.x"); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := imageFile(t, e, tag, "/word"); got != "it's $HOME\n" {
+				t.Errorf("the argument arrived as %q", got)
+			}
+			if got, _ := imageFile(t, e, tag, "/a"); got != "content" {
+				t.Errorf("the context arrived as %q", got)
+			}
+			if _, ok := imageFile(t, e, tag, "/beyond"); ok {
+				t.Error("more than the target was built")
+			}
+			fact, err := e.Image(t.Context(), tag, "")
+			if err != nil || fact.Recipe != `{"v":1}` {
+				t.Errorf("label %q, %v", fact.Recipe, err)
+			}
+			checkTasks(t, rec)
+		})
+	}
+}
+
+// checkTasks makes sure that each task begins once, ends once, and says nothing before and after.
+func checkTasks(t *testing.T, rec *event.Recorder) {
+	t.Helper()
+	state := map[string]event.Kind{}
+	for _, e := range rec.Events() {
+		was, seen := state[e.ID]
+		switch {
+		case e.Parent == "" || e.ID == e.Parent:
+			t.Errorf("event outside its parent: %+v", e)
+		case (e.Kind == event.Start) == seen, seen && (was == event.Done || was == event.Failed):
+			t.Errorf("%s after %q: %+v", e.Kind, was, e)
+		}
+		state[e.ID] = e.Kind
+	}
+	for id, last := range state {
+		if last != event.Done && last != event.Failed {
+			t.Errorf("task %s never ends", id)
+		}
+	}
+	if len(state) == 0 {
+		t.Error("no task at all")
+	}
+}
+
+func TestFailedBuildNamesItsStep(t *testing.T) {
+	e := openEngine(t)
+	for name, kit := range builders(t, e) {
+		t.Run(name, func(t *testing.T) {
+			rec := &event.Recorder{}
+			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
+				"Dockerfile": "FROM " + testImage + "\n\n# comment\nRUN true\nRUN for i in $(seq 30); do echo line $i; done; \\\n  echo why >&2; exit 7\nRUN true\n",
+			})}, kit, rec, "image.x")
+			var failed *driver.BuildError
+			if !errors.As(err, &failed) {
+				t.Fatalf("%v is no BuildError", err)
+			}
+			if failed.Line != 5 || !strings.HasPrefix(failed.Step, "RUN for i") {
+				t.Errorf("line %d, step %q", failed.Line, failed.Step)
+			}
+			if n := len(failed.Lines); n != keptLines || failed.Lines[n-1] != "why" || failed.Lines[n-2] != "line 30" {
+				t.Errorf("last lines %q", failed.Lines)
+			}
+			if !driver.Is(err, driver.Failed) || !strings.Contains(err.Error(), "7") {
+				t.Errorf("error %v", err)
+			}
+			checkTasks(t, rec)
+		})
+	}
+}
+
+func TestMissingBase(t *testing.T) {
+	e := openEngine(t)
+	for name, kit := range builders(t, e) {
+		t.Run(name, func(t *testing.T) {
+			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
+				"Dockerfile": "FROM 127.0.0.1:1/no-such:1\nRUN true\n",
+			})}, kit, event.Discard{}, "image.x")
+			if !driver.Is(err, driver.Unreachable) {
+				t.Errorf("error %v: an unreachable registry is wanted", err)
+			}
+			var failed *driver.BuildError
+			if !errors.As(err, &failed) {
+				t.Errorf("%v is no BuildError", err)
+			}
+		})
+	}
+}
+
+func TestContextThatCannotBeRead(t *testing.T) {
+	e := openEngine(t)
+	broken := errors.New("the disk is gone")
+	err := e.Build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat("x", 1000)), failing{broken})), nil
+	}}, event.Discard{}, "image.x")
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v, want %v", err, broken)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// waitFor polls until ok says yes.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestCancelEndsTheBuild(t *testing.T) {
+	e := openEngine(t)
+	for name, kit := range builders(t, e) {
+		t.Run(name, func(t *testing.T) {
+			stop := errors.New("enough")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			rec := &event.Recorder{}
+			done := make(chan error, 1)
+			mark := randomHex(8)
+			go func() {
+				done <- e.build(ctx, driver.Build{Tag: "envyimg-cancelled:1", Context: contextOf(map[string]string{
+					"Dockerfile": "FROM " + testImage + "\nRUN echo " + mark + "; sleep 1000\n",
+				})}, kit, rec, "image.x")
+			}()
+			printed := func() bool {
+				return slices.ContainsFunc(rec.Events(), func(e event.Event) bool { return e.Kind == event.Output && e.Text == mark })
+			}
+			waitFor(t, "the step's output", printed)
+			cancel(stop)
+			if err := <-done; !errors.Is(err, stop) {
+				t.Errorf("error %v, want the cause", err)
+			}
+			checkTasks(t, rec)
+			if kit {
+				return // its containers are in no list
+			}
+			waitFor(t, "the step's container to be gone", func() bool {
+				list, err := e.api.ContainerList(t.Context(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("status", "running"))})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return !slices.ContainsFunc(list, func(c container.Summary) bool { return strings.Contains(c.Command, mark) })
+			})
+		})
+	}
+}
+
+func TestNoCacheRunsAgain(t *testing.T) {
+	e := openEngine(t)
+	for name, kit := range builders(t, e) {
+		t.Run(name, func(t *testing.T) {
+			tag := imageTag(t, e, "cache")
+			b := driver.Build{Tag: tag, Context: contextOf(map[string]string{
+				"Dockerfile": "FROM " + testImage + "\nRUN cat /proc/sys/kernel/random/uuid >/id\n",
+			})}
+			build := func(noCache bool) string {
+				b.NoCache = noCache
+				if err := e.build(t.Context(), b, kit, event.Discard{}, "image.x"); err != nil {
+					t.Fatal(err)
+				}
+				id, _ := imageFile(t, e, tag, "/id")
+				return id
+			}
+			first := build(false)
+			if again := build(false); again != first {
+				t.Error("the cache was not used")
+			}
+			if anew := build(true); anew == first {
+				t.Error("the cache was used")
+			}
+		})
+	}
+}
+
+func TestParallelBuilds(t *testing.T) {
+	e := openEngine(t)
+	var group errgroup.Group
+	tags := make([]string, 4)
+	for i := range tags {
+		tags[i] = imageTag(t, e, fmt.Sprint("parallel-", i))
+		group.Go(func() error {
+			return e.Build(t.Context(), driver.Build{Tag: tags[i], Context: contextOf(map[string]string{
+				"Dockerfile": fmt.Sprintf("FROM %s\nRUN echo %d >/which\n", testImage, i),
+			})}, event.Discard{}, "image.x")
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, tag := range tags {
+		if got, _ := imageFile(t, e, tag, "/which"); got != fmt.Sprintln(i) {
+			t.Errorf("image %d holds %q", i, got)
+		}
+	}
+}
+
+// A Dockerfile's cache mounts are a checkout's own when its namespace goes along (§9, Package step).
+func TestCacheNamespace(t *testing.T) {
+	e := openEngine(t)
+	if _, ok := builders(t, e)["buildkit"]; !ok {
+		t.Skip("this engine has no BuildKit")
+	}
+	id := "envyimg-" + randomHex(6)
+	build := func(namespace, name string) string {
+		tag := imageTag(t, e, name)
+		err := e.Build(t.Context(), driver.Build{
+			Tag: tag, Args: map[string]string{"BUILDKIT_CACHE_MOUNT_NS": namespace},
+			Context: contextOf(map[string]string{"Dockerfile": "FROM " + testImage + "\n# " + name +
+				"\nRUN --mount=type=cache,id=" + id + ",target=/c echo " + name + " >>/c/log; cp /c/log /log\n"}),
+		}, event.Discard{}, "image.x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := imageFile(t, e, tag, "/log")
+		return text
+	}
+	got := []string{build("one", "a"), build("two", "b"), build("one", "c")}
+	if diff := cmp.Diff([]string{"a\n", "b\n", "a\nc\n"}, got); diff != "" {
+		t.Errorf("what the mounts held (-want +got):\n%s", diff)
+	}
+}
