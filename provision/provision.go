@@ -90,6 +90,8 @@ type UpOptions struct {
 	Parallel    int
 	Timeout     time.Duration
 	Plan        *plan.Plan // --plan FILE: the saved plan, which the fresh one must equal
+
+	around bool // only what the named boxes need around them
 }
 
 // Confirm is asked about a plan that has something to confirm or is about to be applied; an error ends the use case.

@@ -231,6 +231,7 @@ func (r *runner) step(ctx context.Context, s plan.Step) {
 		return
 	}
 	f := &Failure{Step: s, Err: err, Logs: r.lastLines(ctx, s)}
+	f.Step.Origin = originOf(s, err)
 	r.undo(ctx, s)
 	r.mu.Lock()
 	r.state[s.ID-1] = failed
@@ -320,4 +321,15 @@ func (b *bounded) Write(p []byte) (int, error) {
 		b.data = append(b.data, p[:min(room, len(p))]...)
 	}
 	return len(p), nil
+}
+
+// originOf points a failed build at the line that asked for the part that failed.
+func originOf(s plan.Step, err error) resource.Origin {
+	var b *driver.BuildError
+	if errors.As(err, &b) && s.Image != nil {
+		if o, ok := s.Image.Origins[b.Part]; ok {
+			return o
+		}
+	}
+	return s.Origin
 }

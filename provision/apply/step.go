@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -82,7 +83,12 @@ func (r *runner) build(ctx context.Context, s plan.Step) error {
 	if err != nil {
 		return err
 	}
-	return r.engine.Build(ctx, b, r.o.Sink, taskID(s))
+	err = r.engine.Build(ctx, b, r.o.Sink, taskID(s))
+	var failed *driver.BuildError
+	if errors.As(err, &failed) && b.Locate != nil {
+		failed.Part = b.Locate(failed.Line)
+	}
+	return err
 }
 
 func (r *runner) output(s plan.Step) io.Writer {

@@ -227,12 +227,15 @@ type Build struct {
 	Labels     map[string]string
 	NoCache    bool
 	Pull       bool
+	// Locate tells which part of a recipe a line of the Dockerfile is: "packages", "setup.NAME"; nil for a build {}.
+	Locate func(line int) string
 }
 
 // BuildError is a failed build: Step is the instruction's text, Lines the last it printed.
 type BuildError struct {
 	Step  string
-	Line  int // of the Dockerfile, 0 when unknown
+	Line  int    // of the Dockerfile, 0 when unknown
+	Part  string // of the recipe: "packages", "setup.NAME"; "" for a build {}
 	Lines []string
 	Err   error
 }

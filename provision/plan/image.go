@@ -25,7 +25,7 @@ func (p *planner) imageFor(w resource.BoxWanted) (ref string, fact resource.Imag
 		p.makeBase(i)
 		return i.wanted.Reference, factOf(i.fact), i.step, true
 	}
-	if i.wanted.Tag != "" && !p.in.Options.Build {
+	if i.wanted.Tag != "" && !(p.in.Options.Build && i.wanted.Build != nil) {
 		q := Question{Kind: AskImage, Ref: i.wanted.Tag}
 		if !p.ask(q) {
 			return "", resource.ImageFact{}, 0, false

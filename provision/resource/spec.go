@@ -194,7 +194,8 @@ type Meta struct {
 	Primary     bool     `json:"primary,omitempty"`
 	NoAutostart bool     `json:"no_autostart,omitempty"`
 	Counted     bool     `json:"counted,omitempty"`
-	Order       int      `json:"order,omitempty"` // position in dependency order; halt and destroy go backwards
+	Order       int      `json:"order,omitempty"`   // position in dependency order; halt and destroy go backwards
+	Written     int      `json:"written,omitempty"` // position in the Envfile
 	DependsOn   []string `json:"depends_on,omitempty"`
 	Login       string   `json:"login,omitempty"` // user of ssh, exec and provision where it differs from User
 	WaitTimeout int      `json:"wait_timeout,omitempty"`

@@ -1,0 +1,63 @@
+package provision
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// ErrDeclined is a plan that was not confirmed (exit 5).
+var ErrDeclined = errors.New("declined; nothing was changed")
+
+// RefusedError is what envy will not do unasked (exit 5). Hint is what to type.
+type RefusedError struct{ Text, Hint string }
+
+func (e *RefusedError) Error() string { return e.Text }
+
+// ProblemsError is a plan that cannot be applied: a taken name, a port clash, a newer label.
+type ProblemsError struct{ Plan *plan.Plan }
+
+func (e *ProblemsError) Error() string {
+	var parts []string
+	for _, p := range e.Plan.Problems {
+		parts = append(parts, p.Summary)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Refused reports whether one of the problems is a refusal (exit 5) rather than a failure.
+func (e *ProblemsError) Refused() bool {
+	for _, p := range e.Plan.Problems {
+		if p.Refused {
+			return true
+		}
+	}
+	return false
+}
+
+// NoBoxError is a name that no box has (exit 3).
+type NoBoxError struct {
+	Name       string
+	Suggestion string
+	Known      []string
+}
+
+func (e *NoBoxError) Error() string {
+	if len(e.Known) == 0 {
+		return "there is no box " + quoted(e.Name) + ": nothing is up in this checkout"
+	}
+	return "there is no box " + quoted(e.Name)
+}
+
+// StateError is a box that is not in a state for what was asked.
+type StateError struct {
+	Box   string
+	State resource.State
+	Hint  string
+}
+
+func (e *StateError) Error() string { return "box " + quoted(e.Box) + " is " + string(e.State) }
+
+func quoted(s string) string { return `"` + s + `"` }

@@ -1,0 +1,127 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// currentName is the project's name as the checkout bears it: what it claimed, the wanted name first. "" where it bears
+// none, or none that is wanted.
+func currentName(o resource.Observed, wanted string, id resource.Identity) string {
+	var claimed []string
+	for _, v := range o.Volumes {
+		if v.Owner.Volume == resource.ClaimVolume {
+			claimed = append(claimed, v.Owner.Project)
+		}
+	}
+	for _, name := range []string{wanted, longName(wanted, id)} {
+		if slices.Contains(claimed, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// anyName is a name under which objects of the checkout are found, for commands that need no Envfile.
+func anyName(o resource.Observed) string {
+	for _, v := range o.Volumes {
+		if v.Owner.Volume == resource.ClaimVolume {
+			return v.Owner.Project
+		}
+	}
+	for _, b := range o.Boxes {
+		return b.Owner.Project
+	}
+	for _, n := range o.Networks {
+		return n.Owner.Project
+	}
+	for _, v := range o.Volumes {
+		return v.Owner.Project
+	}
+	return ""
+}
+
+// longName is the wanted name with a short hash of the checkout, cut so that it stays a name.
+func longName(wanted string, id resource.Identity) string {
+	const longest = 52
+	if len(wanted) > longest {
+		wanted = wanted[:longest]
+	}
+	return wanted + "-" + resource.Digest(id.Path + id.Checkout)[:6]
+}
+
+// pickName chooses a name for a checkout that has none: the short one if no other checkout has it and nothing on the
+// engine bears a name that it would give, else with a hash (§6). A checkout that was moved here is refused: its boxes
+// still name the old path, and are never silently adopted.
+func pickName(ctx context.Context, e driver.Observer, p *Project, exists func(string) (bool, bool)) (string, driver.Names, error) {
+	names, err := e.Names(ctx)
+	if err != nil {
+		return "", names, err
+	}
+	wanted, id := p.Config.Name, p.Identity
+	if err := moved(names, wanted, id, exists); err != nil {
+		return "", names, err
+	}
+	if !taken(names, wanted, id, p) {
+		return wanted, names, nil
+	}
+	return longName(wanted, id), names, nil
+}
+
+// moved looks for the same user's project of that name on this host whose folder is gone.
+func moved(names driver.Names, wanted string, id resource.Identity, exists func(string) (bool, bool)) error {
+	owner, ok := names.Volumes[resource.ClaimName(wanted)]
+	if !ok || owner.HostID != id.HostID || owner.User != id.User || owner.Checkout == id.Checkout || owner.Path == "" {
+		return nil
+	}
+	if there, _ := exists(owner.Path); there {
+		return nil
+	}
+	return &RefusedError{
+		Text: fmt.Sprintf("project %q belongs to a checkout at %s, which is gone; this looks like the same one, moved", wanted, owner.Path),
+		Hint: fmt.Sprintf("move it back and run envy destroy there; or take its boxes away with docker (label %s=%s); or choose another name here: envy { name = … }", resource.LabelCheckout, owner.Checkout),
+	}
+}
+
+// taken reports whether another checkout or a foreign object has a name that the project would give.
+func taken(names driver.Names, wanted string, id resource.Identity, p *Project) bool {
+	foreign := func(m map[string]resource.Owner, name string) bool {
+		o, ok := m[name]
+		return ok && !id.Owns(o)
+	}
+	for _, m := range []map[string]resource.Owner{names.Volumes, names.Containers, names.Networks} {
+		for _, o := range m {
+			if o.Project == wanted && o.Checkout != "" && !id.Owns(o) {
+				return true
+			}
+		}
+	}
+	if foreign(names.Volumes, resource.ClaimName(wanted)) || foreign(names.Networks, wanted) {
+		return true
+	}
+	for _, b := range p.Config.Boxes {
+		if foreign(names.Containers, resource.BoxName(wanted, b.Name)) {
+			return true
+		}
+		for _, v := range b.Volumes {
+			if v.Shared == nil && foreign(names.Volumes, resource.VolumeName(wanted, b.Name, v.Label)) {
+				return true
+			}
+		}
+	}
+	for _, v := range p.Config.Volumes {
+		if v.External == "" && foreign(names.Volumes, resource.VolumeName(wanted, "", v.Label)) {
+			return true
+		}
+	}
+	for _, n := range p.Config.Networks {
+		if n.External == "" && foreign(names.Networks, resource.NetworkName(wanted, n.Label)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,362 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/provision/apply"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/recipe"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// lossLimit bounds looking at what a box would lose, for a plan (§5, Lost).
+const lossLimit = 2 * time.Second
+
+// planning is one attempt at a plan: what was observed, and the answers so far.
+type planning struct {
+	env      Env
+	project  *Project
+	observed resource.Observed
+	desired  resource.Desired
+	images   map[string]*resource.ImageFact
+	answers  plan.Answers
+	options  plan.Options
+	names    *driver.Names
+}
+
+// observe asks the engine, settles the project's name and the ports of boxes that exist, and lowers.
+func observe(ctx context.Context, env Env, p *Project, o UpOptions) (*planning, error) {
+	g := &planning{env: env, images: map[string]*resource.ImageFact{}}
+	p.Identity.Project = p.Config.Name
+	var err error
+	if g.observed, err = env.Engine.Observe(ctx, p.Identity); err != nil {
+		return nil, err
+	}
+	name := currentName(g.observed, p.Config.Name, p.Identity)
+	if name == "" {
+		var names driver.Names
+		if name, names, err = pickName(ctx, env.Engine, p, env.Host.Exists); err != nil {
+			return nil, err
+		}
+		g.names = &names
+	}
+	if g.project, err = p.with(ctx, name, knownPorts(g.observed)); err != nil {
+		return nil, err
+	}
+	return g, g.lower(ctx, o)
+}
+
+func (g *planning) lower(ctx context.Context, o UpOptions) error {
+	desired, diags := lower(ctx, g.env, g.project)
+	if err := diags.Err(); err != nil {
+		return err
+	}
+	g.desired = desired
+	only, err := selectKeys(desired, o.Boxes)
+	if err != nil {
+		return err
+	}
+	g.options = plan.Options{
+		Only: only, Recreate: o.Recreate, Restart: o.Restart, NoProvision: o.NoProvision, Provision: o.Provision, Build: o.Build,
+	}
+	g.answers = plan.Answers{
+		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
+		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
+	}
+	return g.resolve(ctx)
+}
+
+// knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports).
+func knownPorts(o resource.Observed) map[config.PortKey]int {
+	out := map[config.PortKey]int{}
+	for _, b := range o.Boxes {
+		spec, err := resource.DecodeSpec(b.Spec)
+		if err != nil || b.Owner.Run != "" {
+			continue
+		}
+		_, suffix, _ := resource.SplitName(b.Name)
+		for _, p := range spec.Ports {
+			key := config.PortKey{Box: b.Owner.Box, Index: b.Owner.Index, Port: p.Name}
+			if _, known := out[key]; !known || suffix != resource.SuffixOld && suffix != resource.SuffixNew {
+				out[key] = p.Host
+			}
+		}
+	}
+	return out
+}
+
+// resolve inspects each distinct reference once, side by side, and fills in the tags that follow from it.
+func (g *planning) resolve(ctx context.Context) error {
+	refs := map[string]string{} // reference → platform
+	for _, i := range g.desired.Images {
+		if _, known := g.images[i.Reference]; !known {
+			refs[i.Reference] = i.Spec.Platform
+		}
+	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	for ref, platform := range refs {
+		group.Go(func() error {
+			fact, err := g.env.Engine.Image(ctx, ref, platform)
+			if err != nil && !driver.Is(err, driver.NotFound) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			g.images[ref] = nil
+			if err == nil {
+				g.images[ref] = &fact
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for n := range g.desired.Images {
+		i := &g.desired.Images[n]
+		fact := g.images[i.Reference]
+		if fact == nil {
+			continue
+		}
+		i.Spec.Base = fact.BaseID
+		if i.Spec.Derived() {
+			i.Tag = recipe.Tag(i.Spec)
+		}
+	}
+	return nil
+}
+
+// maxRounds bounds question rounds and port picks; a world that changes all the time ends the attempt.
+const maxRounds = 40
+
+// diff answers the planner's questions until there is a plan. A port that is taken and not fixed is picked anew.
+func (g *planning) diff(ctx context.Context) (*plan.Plan, error) {
+	for range maxRounds {
+		r := plan.Diff(plan.Input{
+			Desired: g.desired, Observed: g.observed, Images: g.images, Answers: g.answers, Options: g.options,
+		})
+		if r.Plan == nil {
+			if err := g.answer(ctx, r.Questions); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		again, err := g.repick(ctx, r.Plan)
+		if err != nil || !again {
+			return r.Plan, err
+		}
+	}
+	return nil, errors.New("no plan could be made: what the engine holds keeps changing, or no host port is free")
+}
+
+// repick chooses other numbers for the ports that a plan found taken and that are not fixed, and evaluates anew.
+func (g *planning) repick(ctx context.Context, p *plan.Plan) (bool, error) {
+	ports := g.project.Values.KnownPorts
+	moved := false
+	for _, x := range p.Problems {
+		c := x.Clash
+		if c == nil || c.Fixed {
+			continue
+		}
+		first := config.DerivedPort(g.project.Identity.Checkout, c.Key.Box, c.Name, c.Key.Index)
+		if isWritten(g.project, c) {
+			first = c.Port
+		}
+		next := nextFree(first, c.Port, g.answers.Ports, ports)
+		if next == 0 {
+			continue
+		}
+		ports[config.PortKey{Box: c.Key.Box, Index: c.Key.Index, Port: c.Name}] = next
+		moved = true
+	}
+	if !moved {
+		return false, nil
+	}
+	project, err := g.project.with(ctx, g.project.Identity.Project, ports)
+	if err != nil {
+		return false, err
+	}
+	g.project = project
+	desired, diags := lower(ctx, g.env, project)
+	if err := diags.Err(); err != nil {
+		return false, err
+	}
+	g.desired = desired
+	return true, g.resolve(ctx)
+}
+
+// isWritten: the port's number comes from the Envfile (auto = true) rather than from the derived range.
+func isWritten(p *Project, c *plan.PortClash) bool {
+	for _, b := range p.Config.Boxes {
+		for _, port := range b.Ports {
+			if b.Label == c.Key.Box && b.Index == c.Key.Index && port.Label == c.Name {
+				return port.Written != 0
+			}
+		}
+	}
+	return false
+}
+
+// nextFree is the next number after the one that is taken: up by one for a written port, within the derived range for
+// one that was left out; 0 when there is none.
+func nextFree(first, now int, taken []plan.PortTaken, known map[config.PortKey]int) int {
+	used := map[int]bool{now: true}
+	for _, t := range taken {
+		used[t.Port] = true
+	}
+	for _, p := range known {
+		used[p] = true
+	}
+	derived := first >= 20000 && first <= 29999
+	for try := 1; try < 10000; try++ {
+		n := first + try
+		if derived {
+			n = config.NextDerivedPort(first, try)
+		}
+		if n > 65535 {
+			return 0
+		}
+		if !used[n] {
+			return n
+		}
+	}
+	return 0
+}
+
+// answer looks at what the planner asked for, all at once.
+func (g *planning) answer(ctx context.Context, questions []plan.Question) error {
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(apply.DefaultParallel)
+	for _, q := range questions {
+		group.Go(func() error {
+			store, err := g.look(ctx, q)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			store(&g.answers)
+			g.answers.Asked[q] = true
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// look answers one question; a thing that is gone is an answer.
+func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answers), error) {
+	e := g.env.Engine
+	gone := func(err error) error {
+		if driver.Is(err, driver.NotFound) {
+			return nil
+		}
+		return err
+	}
+	switch q.Kind {
+	case plan.AskDetail:
+		d, err := e.Detail(ctx, q.Box)
+		return func(a *plan.Answers) { a.Details[q.Box] = present(d, err) }, gone(err)
+	case plan.AskRecord:
+		r, err := e.Record(ctx, q.Box)
+		return func(a *plan.Answers) { a.Records[q.Box] = present(r, err) }, gone(err)
+	case plan.AskLoss:
+		l, err := apply.Loss(ctx, e, q.Box, lossLimit)
+		return func(a *plan.Answers) { a.Losses[q.Box] = present(l, err) }, gone(err)
+	case plan.AskImage:
+		f, err := e.Image(ctx, q.Ref, "")
+		return func(a *plan.Answers) { a.Images[q.Ref] = present(f, err) }, gone(err)
+	case plan.AskPorts:
+		ports, err := takenPorts(ctx, g.env)
+		return func(a *plan.Answers) { a.Ports = ports }, err
+	}
+	names := g.names
+	if names == nil {
+		n, err := e.Names(ctx)
+		if err != nil {
+			return nil, err
+		}
+		names = &n
+	}
+	return func(a *plan.Answers) { a.Names = names.Containers }, nil
+}
+
+func present[T any](v T, err error) *T {
+	if err != nil {
+		return nil
+	}
+	return &v
+}
+
+// takenPorts are the ports that containers publish and, on a local engine, those that programs listen on.
+func takenPorts(ctx context.Context, env Env) ([]plan.PortTaken, error) {
+	published, err := env.Engine.PublishedPorts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []plan.PortTaken
+	byContainer := map[int]bool{}
+	for _, p := range published {
+		byContainer[p.Port] = true
+		out = append(out, plan.PortTaken{Port: p.Port, Protocol: p.Protocol, Address: p.Address, Holder: "container " + p.Holder, BoxID: p.ID})
+	}
+	if env.Local {
+		for _, l := range env.Host.Listeners() {
+			if !byContainer[l.Port] { // the engine's own proxy listens for a container
+				out = append(out, l)
+			}
+		}
+	}
+	return out, nil
+}
+
+// MakePlan shows what Up would do. It changes nothing; with Pull it fetches images that are missing.
+func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan, error) {
+	g, err := observe(ctx, env, p, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pull {
+		if err := g.pull(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return g.diff(ctx)
+}
+
+// pull fetches what no box stands for and the engine lacks, before planning (§3).
+func (g *planning) pull(ctx context.Context) error {
+	var missing []resource.ImageWanted
+	first, err := g.diff(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range first.Steps {
+		if s.Op == plan.OpPull {
+			missing = append(missing, *s.Image)
+		}
+	}
+	for _, i := range missing {
+		id := "pull-" + i.Reference
+		g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: "image." + i.Reference, Text: "pull"})
+		if err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id); err != nil {
+			g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: "image." + i.Reference, Text: err.Error()})
+			return &apply.Failure{Step: plan.Step{Op: plan.OpPull, Address: resource.Address{Kind: resource.KindImage, Name: i.Reference}, Origin: i.Origin}, Err: err}
+		}
+		g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
+		delete(g.images, i.Reference)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return g.resolve(ctx)
+}

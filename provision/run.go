@@ -1,0 +1,66 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// RunOptions are the flags of run.
+type RunOptions struct {
+	ID      string // six hex digits that name the box
+	Command []string
+	TTY     bool
+	User    string
+	Dir     string
+	Env     map[string]string
+	Streams driver.Streams
+	Timeout time.Duration
+}
+
+// RunBox runs a command in a new, throw-away box: same image, env, mounts and networks as the box, without its ports,
+// aliases, healthcheck, restart policy and provisioners. What the box depends on is brought up. It gives the command's
+// exit code; the box goes with its client.
+func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, confirm Confirm) (int, error) {
+	if _, err := Up(ctx, env, p, UpOptions{Boxes: []string{box}, Timeout: o.Timeout, around: true}, confirm); err != nil {
+		return 0, err
+	}
+	g, err := observe(ctx, env, p, UpOptions{Boxes: []string{box}})
+	if err != nil {
+		return 0, err
+	}
+	key := g.options.Only[0]
+	c, err := plan.ThrowAway(plan.Input{
+		Desired: g.desired, Observed: g.observed, Images: g.images, Answers: g.answers, Options: g.options,
+	}, key, o.ID)
+	if err != nil {
+		return 0, err
+	}
+	name := resource.BoxName(g.project.Identity.Project, c.Wanted.Replica()) + ".run-" + o.ID
+	if err := newHostSteps(g).Prepare(c.Spec); err != nil {
+		return 0, err
+	}
+	nets := map[string]driver.NetworkRef{}
+	for label, n := range c.Networks {
+		nets[label] = driver.NetworkRef{ID: c.NetIDs[label], Name: n}
+	}
+	id, err := env.Engine.CreateBox(ctx, driver.NewBox{
+		Name: name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
+		Volumes: c.Volumes, Networks: nets, Peer: firstOf(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
+		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Stdin: o.Streams.In != nil, User: o.User, Dir: o.Dir, Env: o.Env},
+	})
+	if err != nil {
+		return 0, err
+	}
+	code, err := env.Engine.Attach(ctx, id, o.Streams)
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if rmErr := env.Engine.RemoveBox(clean, id); rmErr != nil && err == nil {
+		err = fmt.Errorf("remove the throw-away box: %w", rmErr)
+	}
+	return code, err
+}

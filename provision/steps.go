@@ -1,0 +1,138 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/recipe"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// hostSteps is what apply needs of the caller's machine, for one plan.
+type hostSteps struct {
+	g    *planning
+	slot atomic.Int64
+}
+
+func newHostSteps(g *planning) *hostSteps { return &hostSteps{g: g} }
+
+// Layers implements apply.Host: packages and setups on the base that is there now.
+func (h *hostSteps) Layers(ctx context.Context, w resource.ImageWanted) (driver.Build, error) {
+	fact := h.g.images[w.Reference]
+	if fact == nil {
+		return driver.Build{}, fmt.Errorf("the base image %s is not on the engine", w.Reference)
+	}
+	manager := ""
+	if len(w.Spec.Packages) > 0 {
+		var err error
+		if manager, err = h.g.env.Engine.PackageManager(ctx, w.Reference); err != nil {
+			return driver.Build{}, fmt.Errorf("image %s: no package manager that envy knows (apt, apk, dnf, zypper, pacman): %w", w.Reference, err)
+		}
+	}
+	namespace := ""
+	if w.Build != nil {
+		namespace = h.g.project.Identity.Checkout
+	}
+	r, err := recipe.New(recipe.Input{
+		From: w.Reference, Base: *fact, Manager: manager, Packages: w.Spec.Packages, Setups: w.Setups,
+		Cache: recipe.Cache{Secret: h.g.env.Cache, Namespace: namespace, Slot: int(h.slot.Add(1) - 1)},
+	})
+	if err != nil {
+		return driver.Build{}, err
+	}
+	return driver.Build{
+		Tag: w.Tag, Dockerfile: recipe.Dockerfile, Context: r.Context, Classic: r.Classic, Platform: w.Spec.Platform,
+		Labels: imageLabels(w.Spec), Locate: r.Locate,
+	}, nil
+}
+
+// imageLabels blank what an image would pass on to containers that are not envy's, and hold its recipe by value.
+func imageLabels(spec resource.ImageSpec) map[string]string {
+	l := resource.Identity{}.Labels(resource.Owner{})
+	l[resource.LabelRecipe] = recipe.Label(spec)
+	return l
+}
+
+// Build implements apply.Host: a build {}.
+func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Build, error) {
+	tree, err := h.g.env.Host.Tree(w.Build.Dir)
+	if err != nil {
+		return driver.Build{}, err
+	}
+	c, err := recipe.NewContext(tree, w.Build.Dockerfile)
+	if err != nil {
+		return driver.Build{}, err
+	}
+	args := map[string]string{recipe.NamespaceArg: h.g.project.Identity.Checkout}
+	for k, v := range w.Build.Args {
+		args[k] = v
+	}
+	return driver.Build{
+		Tag: w.Reference, Dockerfile: c.Dockerfile(), Context: c.Tar, Args: args, Target: w.Build.Target, Platform: w.Spec.Platform,
+		Labels: imageLabels(resource.ImageSpec{Build: w.Spec.Build, Platform: w.Spec.Platform}), NoCache: h.g.options.Build,
+	}, nil
+}
+
+// Prepare implements apply.Host: sources that must exist, and mount points inside shares, made by the caller so that no
+// root-owned folder appears in a checkout.
+func (h *hostSteps) Prepare(spec resource.BoxSpec) error {
+	host := h.g.env.Host
+	for _, m := range spec.Mounts {
+		if m.Type != resource.MountBind && m.Type != resource.MountCopy {
+			continue
+		}
+		if there, _ := host.Exists(m.Source); there {
+			continue
+		}
+		if !m.Create {
+			return fmt.Errorf("share %q: %s is not there; write create = true to have it made", m.Name, m.Source)
+		}
+		if err := host.MakeSource(m.Source); err != nil {
+			return fmt.Errorf("share %q: %w", m.Name, err)
+		}
+	}
+	for _, m := range spec.Mounts {
+		share, rel, ok := enclosingShare(spec.Mounts, m)
+		if !ok {
+			continue
+		}
+		dir := true
+		if m.Type == resource.MountBind {
+			_, dir = host.Exists(m.Source)
+		}
+		if err := host.MakeMountPoint(share.Source, rel, dir); err != nil {
+			return fmt.Errorf("mount point %s in share %q: %w", m.Target, share.Name, err)
+		}
+	}
+	return nil
+}
+
+// enclosingShare is the innermost writable bind share that a mount point lies in, with the path below it.
+func enclosingShare(mounts []resource.MountSpec, m resource.MountSpec) (share resource.MountSpec, rel string, ok bool) {
+	if m.Type == resource.MountCopy {
+		return share, "", false
+	}
+	for _, s := range mounts {
+		if s.Target == m.Target || !within(m.Target, s.Target) || len(s.Target) <= len(share.Target) && ok {
+			continue
+		}
+		share, rel, ok = s, strings.TrimPrefix(strings.TrimPrefix(m.Target, s.Target), "/"), true
+	}
+	if ok && (share.Type != resource.MountBind || share.Git) {
+		return share, "", false
+	}
+	return share, rel, ok
+}
+
+// Archive implements apply.Host.
+func (h *hostSteps) Archive(m resource.MountSpec, user *resource.UserSpec) (io.ReadCloser, error) {
+	uid, gid := 0, 0
+	if user != nil {
+		uid, gid = user.UID, user.GID
+	}
+	return h.g.env.Host.Archive(m.Source, uid, gid)
+}

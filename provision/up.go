@@ -1,0 +1,171 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/envyhq/envy/provision/apply"
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// Outcome is what a use case did. Scene is what is there afterwards; nil when it could not be looked at.
+type Outcome struct {
+	Plan   *plan.Plan
+	Report *apply.Report
+	Scene  *Scene
+}
+
+// StalePlanError says that a saved plan is not what would be done now (exit 5).
+type StalePlanError struct{ Difference string }
+
+func (e *StalePlanError) Error() string { return "the saved plan is stale: " + e.Difference }
+
+// maxAttempts bounds planning anew after somebody else was first.
+const maxAttempts = 3
+
+// Up makes the engine's state what the Envfile says: missing bases are pulled, a plan is made and shown to confirm, and
+// applied. After images that were not known before, it plans again and goes on unasked only if nothing but volumes was
+// added (§2, Mounts). Errors are listed at the package's error types; what was done stands in the outcome all the same.
+func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) (*Outcome, error) {
+	var out *Outcome
+	for range maxAttempts {
+		g, err := observe(ctx, env, p, o)
+		if err != nil {
+			return nil, err
+		}
+		out, err = g.up(ctx, o, confirm)
+		var lost *apply.LostClaimError
+		if errors.As(err, &lost) {
+			continue // somebody took the name at the same moment: look again
+		}
+		return out, err
+	}
+	return out, errors.New("other checkouts keep taking this project's name; try again")
+}
+
+func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {
+	if err := g.pull(ctx); err != nil {
+		return nil, err
+	}
+	p, err := g.diff(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.around {
+		p = plan.Around(p, g.replicas())
+	}
+	out := &Outcome{Plan: p, Scene: newScene(g.observed, g.project.Identity)}
+	if o.Plan != nil {
+		if d := plan.Different(o.Plan, p); d != "" {
+			return out, &StalePlanError{Difference: d}
+		}
+	}
+	if len(p.Problems) > 0 {
+		return out, &ProblemsError{Plan: p}
+	}
+	if err := confirm(ctx, p); err != nil {
+		return out, err
+	}
+	if p.Unresolved {
+		if p, err = g.makeBases(ctx, out, o, confirm); err != nil {
+			return out, err
+		}
+	}
+	if p.Empty() {
+		return out, nil
+	}
+	out.Report = g.apply(ctx, p, o)
+	if err := out.Report.Err(ctx); err != nil {
+		return out, err
+	}
+	return out, g.finish(ctx, out)
+}
+
+// makeBases builds what must be there before the rest can be planned, and plans again.
+func (g *planning) makeBases(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm) (*plan.Plan, error) {
+	first := plan.Keep(out.Plan, func(s plan.Step) bool { return s.Op == plan.OpPull || s.Op == plan.OpBuild })
+	out.Report = g.apply(ctx, first, o)
+	if err := out.Report.Err(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range first.Steps {
+		delete(g.images, s.Image.Reference)
+	}
+	if err := g.resolve(ctx); err != nil {
+		return nil, err
+	}
+	g.options.Build = false
+	again, err := g.diff(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(again.Problems) > 0 {
+		return nil, &ProblemsError{Plan: again}
+	}
+	if o.around {
+		again = plan.Around(again, g.replicas())
+	}
+	if !plan.OnlyVolumesAdded(out.Plan, again) {
+		if err := confirm(ctx, again); err != nil {
+			return nil, err
+		}
+	}
+	out.Plan = again
+	return again, nil
+}
+
+func (g *planning) apply(ctx context.Context, p *plan.Plan, o UpOptions) *apply.Report {
+	return apply.Run(ctx, p, g.env.Engine, newHostSteps(g), apply.Options{
+		Parallel: o.Parallel, Timeout: o.Timeout, Sink: g.env.Sink, Now: g.env.Now, Output: g.env.Output,
+	})
+}
+
+// ExitedError is a box that was started and has ended by the end of up (§2, Order and readiness).
+type ExitedError struct {
+	Box    string
+	Code   int
+	Logs   []string
+	Origin resource.Origin
+}
+
+func (e *ExitedError) Error() string { return fmt.Sprintf("box %q exited with code %d", e.Box, e.Code) }
+
+// finish looks at what is there now: addresses for the caller, and boxes that started and ended again.
+func (g *planning) finish(ctx context.Context, out *Outcome) error {
+	scene, err := Look(ctx, g.env, g.project.Identity)
+	if err != nil {
+		return err
+	}
+	out.Scene = scene
+	var errs []error
+	for _, w := range g.desired.Boxes {
+		i := slices.IndexFunc(scene.Boxes, func(b Box) bool { return b.Key == w.Key })
+		if i < 0 || w.Spec.Oneshot || !startedNow(out.Report, scene.Boxes[i]) {
+			continue
+		}
+		if b := scene.Boxes[i]; b.State == resource.StateExited || b.State == resource.StateDead {
+			errs = append(errs, &ExitedError{Box: b.Name, Code: b.ExitCode, Logs: apply.LastLines(ctx, g.env.Engine, b.ID), Origin: w.Origin})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func startedNow(r *apply.Report, b Box) bool {
+	return slices.ContainsFunc(r.Done, func(s plan.Step) bool {
+		return s.Op == plan.OpStart && s.Address.Box == b.Name
+	})
+}
+
+// replicas are the names of the boxes that were asked for.
+func (g *planning) replicas() []string {
+	var out []string
+	for _, w := range g.desired.Boxes {
+		if slices.Contains(g.options.Only, w.Key) {
+			out = append(out, w.Replica())
+		}
+	}
+	return out
+}
