@@ -40,7 +40,7 @@ func (a *Agent) Run() int {
 		wire.VerbFiles: a.runFiles, wire.VerbProvision: a.runProvision,
 		wire.VerbRelease: a.runRelease, wire.VerbWait: a.runWait,
 		wire.VerbRecord: a.runRecord, wire.VerbBaseline: a.runBaseline,
-		wire.VerbStat: a.runStat,
+		wire.VerbStat: a.runStat, wire.VerbSignal: a.runSignal,
 	}
 	code, err := wire.ExitAgent, errUsage
 	if run, ok := withArgument[verb]; ok && len(rest) == 1 {

@@ -42,6 +42,7 @@ func TestEngine(t *testing.T) {
 		"wait":             testWait,
 		"files":            testFiles,
 		"stat":             testStat,
+		"signal":           testSignal,
 		"other record":     testOtherRecord,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -181,7 +181,7 @@ func testWait(t *testing.T, e *engine) {
 	if err := cut.stdin.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if code := cut.end(); code != wire.ExitEnded {
+	if code := cut.end(); code != wire.ExitEnded || !strings.Contains(cut.output.String(), "has not passed") {
 		t.Errorf("after the lifeline: exit %d, %q", code, cut.output.String())
 	}
 	dies := b.begin(wire.VerbWait, encode(t, wire.Health{Argv: []string{"sh", "-c", "exit 1"}}))
@@ -237,6 +237,36 @@ func testStat(t *testing.T, e *engine) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, %s\n%s", err, r.stderr, diff)
+	}
+}
+
+func testSignal(t *testing.T, e *engine) {
+	b := start(t, e.shell, wire.Boot{Users: []wire.UserBoot{dev}})
+	send := func(signal wire.Signal) result {
+		t.Helper()
+		return b.agent(wire.VerbSignal, encode(t, signal))
+	}
+	spec := encode(t, wire.Exec{User: "dev", Argv: []string{"sh", "-c", "trap 'exit 5' USR1; touch /tmp/up; while :; do sleep 0.05; done"}})
+	command := exec.CommandContext(t.Context(), "docker", "exec", "-e", wire.MarkVariable+"=m-1", b.name, wire.Path, wire.VerbExec, string(spec))
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the command runs", func() bool { return b.sh("ls /tmp/up 2>/dev/null; true") != "" })
+	if r := send(wire.Signal{Mark: "m-2", Signal: "KILL"}); r.code != wire.ExitFailed {
+		t.Errorf("a mark that nobody has: exit %d, %s", r.code, r.stderr)
+	}
+	if r := send(wire.Signal{Mark: "../ready", Signal: "KILL"}); r.code != wire.ExitAgent {
+		t.Errorf("a mark that is a path: exit %d, %s", r.code, r.stderr)
+	}
+	if r := send(wire.Signal{Mark: "m-1", Signal: "USR1"}); r.code != 0 {
+		t.Fatalf("exit %d, %s", r.code, r.stderr)
+	}
+	_ = command.Wait()
+	if code := command.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("the command ended with %d, want 5", code)
+	}
+	if r := send(wire.Signal{Mark: "m-1", Signal: "USR1"}); r.code != wire.ExitFailed {
+		t.Errorf("a command that has ended: exit %d, %s", r.code, r.stderr)
 	}
 }
 

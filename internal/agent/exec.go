@@ -19,8 +19,14 @@ func (a *Agent) runExec(argument string) (int, error) {
 	if err != nil {
 		return wire.ExitAgent, err
 	}
-	if _, err := a.awaitReady(readyWithin); err != nil {
+	s, err := a.awaitReady(readyWithin)
+	if err != nil {
 		return wire.ExitAgent, err
+	}
+	if mark := getenv(a.Environ, wire.MarkVariable); mark != "" {
+		if err := a.leaveMark(s, mark); err != nil {
+			return wire.ExitAgent, err
+		}
 	}
 	who, err := a.identify(spec.User, spec.Groups)
 	if err != nil {

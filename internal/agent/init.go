@@ -92,7 +92,7 @@ func stopSignals(name string) ([]syscall.Signal, error) {
 // parseSignal reads a signal as the engine does: "TERM", "SIGTERM", "15",
 // "SIGRTMIN+3", "SIGRTMAX-1".
 func parseSignal(name string) (syscall.Signal, error) {
-	bad := fmt.Errorf("stop signal %q is none", name)
+	bad := fmt.Errorf("signal %q is none", name)
 	if number, err := strconv.Atoi(name); err == nil {
 		if number < 1 || number > 64 {
 			return 0, bad
@@ -134,6 +134,9 @@ func (p *pidOne) prepare() (wire.Record, error) {
 	var err error
 	if p.state, err = p.makeState(); err != nil {
 		return wire.Record{}, err // without it nobody could enter
+	}
+	if err := os.RemoveAll(p.state.marks()); err != nil { // of an earlier start
+		work.note("%v", err)
 	}
 	record, err := p.keep(work)
 	if err != nil {

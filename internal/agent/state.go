@@ -109,7 +109,22 @@ func (a *Agent) awaitReady(limit time.Duration) (state, error) {
 // thisStart names the start of PID 1: its time since the machine's boot, and
 // which boot.
 func (a *Agent) thisStart() (string, error) {
-	stat, err := os.ReadFile(a.at("/proc/1/stat"))
+	start, err := a.startOf(1)
+	if err != nil {
+		return "", err
+	}
+	boot, err := os.ReadFile(a.at("/proc/sys/kernel/random/boot_id"))
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(boot)) + " " + start, nil
+}
+
+// startOf is when a process started, in the kernel's own words. With its
+// number that names it for good.
+func (a *Agent) startOf(pid int) (string, error) {
+	path := fmt.Sprintf("/proc/%d/stat", pid)
+	stat, err := os.ReadFile(a.at(path))
 	if err != nil {
 		return "", err
 	}
@@ -117,13 +132,9 @@ func (a *Agent) thisStart() (string, error) {
 	// start time is the 22nd.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) < 20 {
-		return "", errors.New("/proc/1/stat is not understood")
+		return "", fmt.Errorf("%s is not understood", path)
 	}
-	boot, err := os.ReadFile(a.at("/proc/sys/kernel/random/boot_id"))
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(boot)) + " " + fields[19], nil
+	return fields[19], nil
 }
 
 func (s state) recordPath() string { return filepath.Join(s.dir, filepath.Base(wire.RecordPath)) }

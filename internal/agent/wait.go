@@ -49,24 +49,27 @@ func (a *Agent) runWait() (int, error) {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			if cutCode(ctx) == wire.ExitEnded {
-				return wire.ExitEnded, errCut
-			}
-			return wire.ExitFailed, a.gaveUp(order, last)
+			return waitCode(ctx), a.gaveUp(ctx, order, last)
 		}
 	}
 }
 
+func waitCode(ctx context.Context) int {
+	if code := cutCode(ctx); code != wire.ExitTimeout {
+		return code
+	}
+	return wire.ExitFailed
+}
+
 // gaveUp shows the last output and says how the last probe went.
-func (a *Agent) gaveUp(order wire.Health, last probed) error {
+func (a *Agent) gaveUp(ctx context.Context, order wire.Health, last probed) error {
 	if len(last.output) > 0 {
 		_, _ = a.Stdout.Write(append(bytes.TrimSuffix(last.output, []byte("\n")), '\n'))
 	}
 	if last.err == nil {
 		last.err = fmt.Errorf("exit code %d", last.code)
 	}
-	return fmt.Errorf("the check %q has not passed in %v; the last time: %w",
-		order.Argv, time.Duration(order.Limit), last.err)
+	return fmt.Errorf("the check %q has not passed: %w; the last time: %w", order.Argv, context.Cause(ctx), last.err)
 }
 
 // probed is how one probe went.

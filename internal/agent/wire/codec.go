@@ -26,7 +26,7 @@ var ErrNewer = errors.New("from a newer version of envy")
 
 // A Message is a value that is exchanged whole.
 type Message interface {
-	Boot | Exec | Files | Provision | Release | Health | Record | StatRequest | StatReply
+	Boot | Exec | Files | Provision | Release | Health | Record | StatRequest | StatReply | Signal
 }
 
 // Encode gives a message its version and the same bytes for the same value,
@@ -94,7 +94,7 @@ func Limit[M Message]() int {
 	switch any(message).(type) {
 	case Boot, Exec:
 		return maxArgument
-	case Provision, Health:
+	case Provision, Health, Signal:
 		return maxLine
 	}
 	return maxMessage

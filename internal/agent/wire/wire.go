@@ -36,12 +36,17 @@ const (
 	VerbRecord    = "record"    // stdout: Record
 	VerbBaseline  = "baseline"  // stdout: Release, as it was recorded
 	VerbStat      = "stat"      // stdin: StatRequest; stdout: StatReply
+	VerbSignal    = "signal"    // stdin: Signal
 )
+
+// MarkVariable, where the environment of VerbExec has it, marks what the exec
+// becomes for VerbSignal: up to 64 letters, digits, - and _.
+const MarkVariable = "ENVY_EXEC"
 
 // Exit codes of the agent's own. Anything else is the code of what it ran,
 // with 128+n for signal n.
 const (
-	ExitFailed   = 1   // wait: the check never passed
+	ExitFailed   = 1   // wait: the check never passed; signal: nothing runs with this mark
 	ExitTimeout  = 124 // provision: the script ran out of time
 	ExitNoExec   = 126 // the command was found and could not be run
 	ExitNotFound = 127 // the command was not found
@@ -185,6 +190,13 @@ type Health struct {
 	// Limit for all probes together in nanoseconds; 0: until the lifeline
 	// closes.
 	Limit int64 `json:"limit_ns,omitempty"`
+}
+
+// Signal is for what an exec became, and its process group. It needs nothing
+// of the box, neither a shell nor the right to look into others' processes.
+type Signal struct {
+	Mark   string `json:"mark"`   // the value of the exec's MarkVariable
+	Signal string `json:"signal"` // as Boot.StopSignal
 }
 
 // Record is what the agent knows about its container. Times are nanoseconds

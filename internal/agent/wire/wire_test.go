@@ -102,6 +102,7 @@ func FuzzDecode(f *testing.F) {
 		roundTrip[wire.Record](t, data)
 		roundTrip[wire.StatRequest](t, data)
 		roundTrip[wire.StatReply](t, data)
+		roundTrip[wire.Signal](t, data)
 	})
 }
 
