@@ -78,13 +78,26 @@ func (e *Engine) Size(ctx context.Context, id string) (rw, root int64, err error
 	return rw, root, nil
 }
 
-// Changes implements driver.Inspector. The engine does not say what is a directory, so what has something below it in
-// the list is left out here and the rest is for Stat to tell. What the agent keeps for itself is left out, too.
+// Changes implements driver.Inspector. The engine does not say what is a directory: what is a mount point or has
+// something below it in the list is left out here, and the rest is for Stat to tell. What the agent keeps for itself is
+// left out, too.
 func (e *Engine) Changes(ctx context.Context, id string) ([]driver.Change, error) {
+	now, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return nil, e.classify(err, "compare", boxObject(id))
+	}
 	diff, err := e.api.ContainerDiff(ctx, id)
 	if err != nil {
 		return nil, e.classify(err, "compare", boxObject(id))
 	}
+	points := map[string]bool{}
+	for _, m := range now.Mounts {
+		points[m.Destination] = true
+	}
+	return changesOf(diff, points), nil
+}
+
+func changesOf(diff []container.FilesystemChange, points map[string]bool) []driver.Change {
 	slices.SortFunc(diff, func(a, b container.FilesystemChange) int { return strings.Compare(a.Path, b.Path) })
 	parents := map[string]bool{}
 	for _, c := range diff {
@@ -94,7 +107,7 @@ func (e *Engine) Changes(ctx context.Context, id string) ([]driver.Change, error
 	}
 	var out []driver.Change
 	for _, c := range diff {
-		if parents[c.Path] || within(c.Path, wire.MountDir) || within(c.Path, wire.StateDir) {
+		if parents[c.Path] || points[c.Path] || within(c.Path, wire.MountDir) || within(c.Path, wire.StateDir) {
 			continue
 		}
 		change := driver.Change{Path: c.Path}
@@ -106,7 +119,7 @@ func (e *Engine) Changes(ctx context.Context, id string) ([]driver.Change, error
 		}
 		out = append(out, change)
 	}
-	return out, nil
+	return out
 }
 
 // within reports whether a path is dir or below it.

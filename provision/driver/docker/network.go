@@ -108,6 +108,11 @@ func saysPools(text string) bool {
 		strings.Contains(text, "Pool overlaps")
 }
 
+// saysContainer tells a missing container from a missing network.
+func saysContainer(text string) bool {
+	return strings.Contains(strings.ToLower(text), "no such container")
+}
+
 // freeSubnets are up to limit /24s of 10/8 that no listed network overlaps. The name chooses where the search begins, so
 // that two projects at the same moment seldom try the same one.
 func freeSubnets(all []listedNetwork, name string, limit int) []string {
@@ -140,8 +145,11 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 }
 
 // Connect implements driver.Mutator. A box that is on the network already is left as it is: other aliases take a
-// Disconnect first.
+// Disconnect first. The network is looked at before, because an engine connects a stopped box to what is not there.
 func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) error {
+	if _, err := e.api.NetworkInspect(ctx, net, network.InspectOptions{}); err != nil {
+		return e.classify(err, "connect to", quoted("network", net))
+	}
 	err := e.classify(e.api.NetworkConnect(ctx, net, id, endpointOf(j)), "connect", boxObject(id))
 	return unlessSaid(err, "already exists in network")
 }
@@ -149,5 +157,8 @@ func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) err
 // Disconnect implements driver.Mutator. A box that is not on the network, or a network that is gone, is fine.
 func (e *Engine) Disconnect(ctx context.Context, net, id string) error {
 	err := e.classify(e.api.NetworkDisconnect(ctx, net, id, false), "disconnect", boxObject(id))
-	return unlessSaid(unless(err, driver.NotFound), "is not connected to")
+	if driver.Is(err, driver.NotFound) && !saysContainer(err.Error()) {
+		return nil
+	}
+	return unlessSaid(err, "is not connected to")
 }

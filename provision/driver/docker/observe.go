@@ -93,11 +93,31 @@ func observed(about resource.Engine, all listings, id resource.Identity) resourc
 			o.Strangers = append(o.Strangers, v.Name)
 		}
 	}
+	nameNetworks(o.Boxes, all.networks)
 	slices.SortFunc(o.Boxes, func(a, b resource.BoxObserved) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(o.Networks, olderNetwork)
 	slices.SortFunc(o.Volumes, func(a, b resource.VolumeObserved) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(o.Strangers)
 	return o
+}
+
+// nameNetworks fills in the ids that a list leaves out for boxes that never started, where a name is clear.
+func nameNetworks(boxes []resource.BoxObserved, networks []listedNetwork) {
+	ids := map[string]string{}
+	for _, n := range networks {
+		if _, double := ids[n.Name]; double {
+			ids[n.Name] = ""
+			continue
+		}
+		ids[n.Name] = n.ID
+	}
+	for _, b := range boxes {
+		for i := range b.Networks {
+			if b.Networks[i].ID == "" {
+				b.Networks[i].ID = ids[b.Networks[i].Name]
+			}
+		}
+	}
 }
 
 // olderNetwork orders doubles of one name by age, because the oldest is the one that is kept.

@@ -148,6 +148,12 @@ func recordOf(w wire.Record, baseline []string) resource.Record {
 	if r.Released {
 		r.BaselineAt = time.Unix(0, w.Released)
 	}
+	if w.SetUp != 0 {
+		r.SetUp = time.Unix(0, w.SetUp)
+	}
+	for _, span := range w.Spans {
+		r.Spans = append(r.Spans, resource.Run{Start: time.Unix(0, span.Start), End: time.Unix(0, span.End)})
+	}
 	for name, f := range w.Files {
 		r.Files[name] = f.Hash
 	}
