@@ -29,7 +29,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 	}
 	addr := boxAddress(w)
 	last := 0
-	if suffix != wantSuffix {
+	if suffix != wantSuffix && suffix != resource.SuffixNew {
 		last = p.rename(addr, t, p.newName(w), 0)
 	}
 	at := len(p.plan.Changes)
@@ -42,7 +42,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 		last = p.rename(addr, t, final, last)
 	}
 	p.ready[w.Key] = last
-	c := Change{Address: addr, Action: Update, Attrs: append(shown(actual, changes), joined...), Reason: started, Origin: w.Origin}
+	c := Change{Address: addr, Action: Update, Attrs: withJoins(shown(actual, changes), joined), Reason: started, Origin: w.Origin}
 	if len(c.Attrs) > 0 || suffix != wantSuffix {
 		p.plan.Changes = slices.Insert(p.plan.Changes, at, c)
 	} else if started != "" {
@@ -261,4 +261,14 @@ func shown(actual, label []AttrChange) []AttrChange {
 // that got its first provisioner later has a life of its own before it, which must not become baseline.
 func bornGated(label resource.BoxSpec) bool {
 	return len(label.Provisions)+len(label.Files)+len(copies(label)) > 0
+}
+
+// withJoins adds connections that a list showed missing to what a closer look told, each once.
+func withJoins(attrs, joined []AttrChange) []AttrChange {
+	for _, j := range joined {
+		if !slices.ContainsFunc(attrs, func(a AttrChange) bool { return a.Path == j.Path }) {
+			attrs = append(attrs, j)
+		}
+	}
+	return attrs
 }

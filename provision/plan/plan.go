@@ -146,6 +146,7 @@ type Step struct {
 	Script  *resource.ProvisionScript `json:"-"`
 	Health  *resource.HealthSpec      `json:"-"`
 	Copy    *resource.MountSpec       `json:"-"`
+	User    *resource.UserSpec        `json:"-"` // who owns what is copied
 	Loss    *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
 	Timeout int                       `json:"-"` // seconds; of waits and stops, 0 is the default
 }
