@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -24,10 +25,11 @@ func (g *gateList) add(kind GateKind, at hcl.Range, format string, args ...any) 
 	g.entries = append(g.entries, gateItem{kind, fmt.Sprintf(format, args...), at})
 }
 
-// list returns the entries in the order of the file; equal ones (of replicas) once.
-func (g *gateList) list(*problems) []GateEntry {
+// list returns the entries in the order of the files; equal ones (of replicas) once.
+func (g *gateList) list(p *problems) []GateEntry {
 	var list []GateEntry
 	seen := map[string]bool{}
+	sort.SliceStable(g.entries, func(i, j int) bool { return p.before(g.entries[i].at, g.entries[j].at) })
 	for _, item := range g.entries {
 		if !seen[string(item.kind)+item.what] {
 			seen[string(item.kind)+item.what] = true

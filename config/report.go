@@ -118,13 +118,7 @@ func (p *problems) insideTemplate(at hcl.Range) bool {
 // list returns the diagnostics in the order of the layers and lines, each once, at most maxProblems and a count.
 func (p *problems) list() diag.List {
 	sorted := append([]*problem(nil), p.found...)
-	sort.SliceStable(sorted, func(i, j int) bool {
-		x, y := sorted[i].at, sorted[j].at
-		if x.Filename != y.Filename {
-			return p.order[x.Filename] < p.order[y.Filename]
-		}
-		return x.Start.Byte < y.Start.Byte
-	})
+	sort.SliceStable(sorted, func(i, j int) bool { return p.before(sorted[i].at, sorted[j].at) })
 	seen := map[string]bool{}
 	var list diag.List
 	errors, left := 0, 0
@@ -144,6 +138,14 @@ func (p *problems) list() diag.List {
 		list = append(list, diag.Diagnostic{Severity: diag.Error, Class: diag.Invalid, Summary: fmt.Sprintf("and %d more problems", left)})
 	}
 	return list
+}
+
+// before orders places by layer and offset.
+func (p *problems) before(x, y hcl.Range) bool {
+	if x.Filename != y.Filename {
+		return p.order[x.Filename] < p.order[y.Filename]
+	}
+	return x.Start.Byte < y.Start.Byte
 }
 
 func (p *problems) diagnostic(pr *problem) diag.Diagnostic {
