@@ -19,6 +19,11 @@ variable "plain" {
   }
 }
 
+variable "typed" {
+  type    = string
+  default = 1
+}
+
 variable "token" {
   type      = string
   default   = "s3cret"
@@ -43,8 +48,7 @@ box "web" {
   enabled       = true
   image         = "debian:bookworm-slim"
   packages      = ["git", "curl=7.88.1-10", "libc6:i386", "g++"]
-  primary       = true
-  autostart     = true
+  autostart     = false
   count         = local.two
   depends_on    = ["db", "jobs"]
   labels        = { team = "shop", n = 1 }
@@ -54,7 +58,7 @@ box "web" {
   env           = { TOKEN = var.token, NOPE = null, N = 1, B = true, CPUS = host.cpus }
   env_file      = ["dev.env", "more.env"]
   path          = ["/opt/bin"]
-  user          = "dev"
+  user          = "dev${jsonencode(var.typed) == "1" ? "x" : ""}"
   login         = "root"
   groups        = ["docker"]
   workdir       = "/workspace"
@@ -85,9 +89,9 @@ box "web" {
   port "http" {
     guest    = 3000
     host     = 3000
-    auto     = false
+    auto     = true
     protocol = "tcp"
-    address  = "127.0.0.1"
+    address  = "127.0.0.2"
   }
   port "8080" {}
   port "public" {
@@ -118,6 +122,7 @@ box "web" {
   tmpfs "/tmp/x" { size = "64m" }
   network "back" {
     aliases = ["w"]
+    ip      = "10.9.0.${10 + self.index}"
   }
   network "default" {}
   file "/etc/app.conf" {
@@ -128,19 +133,22 @@ box "web" {
   file "/etc/hello" { source = "hello.txt" }
   setup "tools" {
     run      = "make install"
-    user     = "root"
+    user     = "build"
     env      = { A = "b" }
     inputs   = ["src/**"]
     packages = ["make"]
   }
   provision "deps" {
     run     = "make deps ${var.token}"
-    when    = "changed"
     inputs  = ["src/*.go"]
     user    = "dev"
     env     = { T = var.token }
     timeout = "10m"
     after   = "healthy"
+  }
+  provision "always" {
+    run  = "x"
+    when = "always"
   }
   healthcheck {
     command      = "curl -fsS localhost:3000"
@@ -153,9 +161,10 @@ box "web" {
 
 box "db" {
   service = true
+  primary = true
   build {
     context    = "app"
-    dockerfile = "Dockerfile"
+    dockerfile = "Dockerfile.dev"
     target     = "run"
     args       = { V = "1" }
   }
