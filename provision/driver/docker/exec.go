@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,9 +20,9 @@ func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.St
 	if err != nil {
 		return 0, invalid("run in", id, err.Error(), err)
 	}
-	mark := "ENVY_EXEC=" + randomHex(8)
+	mark := randomHex(8)
 	execID, st, err := e.startExec(ctx, id, container.ExecOptions{
-		Cmd: []string{wire.Path, wire.VerbExec, string(argument)}, Env: []string{mark}, WorkingDir: "/", Tty: x.TTY,
+		Cmd: []string{wire.Path, wire.VerbExec, string(argument)}, Env: []string{wire.MarkVariable + "=" + mark}, WorkingDir: "/", Tty: x.TTY,
 		AttachStdin: s.In != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
@@ -128,23 +127,24 @@ func (c control) follow(ctx context.Context, s driver.Streams) {
 				sizes = nil
 				continue
 			}
-			c.insist(ctx, size)
+			insist(ctx, func() error { return c.resize(ctx, size) })
 		case name, ok := <-signals:
 			if !ok {
 				signals = nil
 				continue
 			}
-			_ = c.signal(ctx, name) // one that has ended hears nothing
+			insist(ctx, func() error { return c.signal(ctx, name) })
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// insist sets a size; the first ones may come before the engine has made the terminal.
-func (c control) insist(ctx context.Context, size driver.Size) {
-	for pause := 5 * time.Millisecond; pause < time.Second; pause *= 2 {
-		if c.resize(ctx, size) == nil {
+// insist tries again where the process is not there yet: the engine makes the terminal, and the agent becomes the
+// command, a moment after the stream stands. One that has ended meanwhile needs nothing.
+func insist(ctx context.Context, try func() error) {
+	for pause := 10 * time.Millisecond; pause < time.Second; pause *= 2 {
+		if try() == nil {
 			return
 		}
 		select {
@@ -166,50 +166,34 @@ func (c control) end(ctx context.Context, st *stream, drained <-chan error) {
 		first = "HUP"
 	}
 	for _, name := range []string{first, "KILL"} {
-		bounded, cancel := context.WithTimeout(ctx, commandGrace)
-		_ = c.signal(bounded, name)
-		select {
-		case <-drained:
-			cancel()
+		if c.ended(ctx, name, drained) {
 			return
-		case <-bounded.Done():
 		}
-		cancel()
 	}
 	st.cut()
 	<-drained
 }
 
-// signalScript sends $2 to the process group of the exec that has $1 in its environment: that whose parent is outside
-// the box. An exec leads a session and a group of its own.
-const signalScript = `for d in /proc/[0-9]*; do
-  tr '\000' '\n' <"$d/environ" 2>/dev/null | grep -qxF "$1" || continue
-  grep -q '^PPid:[^0-9]*0$' "$d/status" 2>/dev/null || continue
-  kill -s "$2" -- "-${d#/proc/}" && exit 0
-done
-exit 3`
+// ended sends a signal and reports whether the process has closed its streams within the grace.
+func (c control) ended(ctx context.Context, name string, drained <-chan error) bool {
+	ctx, cancel := context.WithTimeout(ctx, commandGrace)
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	defer cancel()
+	sending.Go(func() { insist(ctx, func() error { return c.signal(ctx, name) }) })
+	select {
+	case <-drained:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
-// signalExec needs a shell in the box.
+// signalExec reaches what a marked exec became, and its process group.
 func (e *Engine) signalExec(ctx context.Context, id, mark, name string) error {
-	execID, st, err := e.startExec(ctx, id, container.ExecOptions{
-		Cmd:          []string{"/bin/sh", "-c", signalScript, "sh", mark, strings.TrimPrefix(name, "SIG")},
-		AttachStdout: true, AttachStderr: true, WorkingDir: "/",
-	})
+	stdin, err := wire.Encode(wire.Signal{Mark: mark, Signal: name})
 	if err != nil {
-		return err
+		return invalid("signal", id, err.Error(), err)
 	}
-	defer st.cut()
-	stop := context.AfterFunc(ctx, st.cut)
-	defer stop()
-	var said tail
-	if err := st.drain(&said, &said); err != nil {
-		return e.classify(err, "signal", boxObject(id))
-	}
-	code, err := e.execCode(ctx, id, execID)
-	if err == nil && code != 0 {
-		err = &driver.Error{
-			Kind: driver.Failed, Op: "signal", Object: boxObject(id), Text: firstOf(said.text(), "no such command in the box"),
-		}
-	}
-	return err
+	return e.do(ctx, id, "signal", order{verb: wire.VerbSignal, stdin: stdin})
 }
