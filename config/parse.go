@@ -10,13 +10,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// The names an Envfile has, and the personal layer beside it. Both forms of the first in one folder are an error.
-const (
-	FileName      = "Envfile"
-	FileNameJSON  = "Envfile.json"
-	LocalFileName = "Envfile.local"
-)
-
 // Source is one layer: the bytes of a file under the name that diagnostics show.
 type Source struct {
 	Name string
