@@ -2,7 +2,7 @@
 // tests that failed. Beyond that it says which tests were skipped and why, since a skipped test looks like one that
 // passed, and with -require it fails when one was skipped for want of something.
 //
-//	go test -json ./... | go run ./.ci/testlog [-require WORD] [-slow DURATION]
+//	go test -json ./... | go run ./.ci/testlog [-require WORDS] [-slow DURATION]
 package main
 
 import (
@@ -37,7 +37,7 @@ type log struct {
 }
 
 func main() {
-	require := flag.String("require", "", "fail when a test was skipped with a reason that contains this `word`")
+	require := flag.String("require", "", "fail when a test was skipped with a reason that contains these `words`, in any case")
 	slow := flag.Duration("slow", 10*time.Second, "name tests that took at least this long")
 	flag.Parse()
 	l := &log{out: os.Stdout, output: map[key][]string{}, counts: map[string]int{}, skips: map[string][]string{}, slow: *slow}
@@ -154,7 +154,7 @@ func (l *log) close(require string) bool {
 		}
 	}
 	if !good {
-		fmt.Fprintf(l.out, "FAIL: tests were skipped for want of %s, which must not happen here\n", require)
+		fmt.Fprintf(l.out, "FAIL: tests were skipped that must not be here: %s\n", require)
 	}
 	fmt.Fprintf(l.out, "%d passed, %d failed, %d skipped\n", l.counts["pass"], l.counts["fail"], l.counts["skip"])
 	return good
