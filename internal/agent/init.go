@@ -169,9 +169,14 @@ func (p *pidOne) keep(work *setup) (wire.Record, error) {
 	record.Notes = work.notes
 	if _, err := os.Stat(p.state.recordPath()); errors.Is(err, fs.ErrNotExist) ||
 		old.ID != record.ID || len(work.own) > 0 || !slices.Equal(old.Notes, record.Notes) {
-		return record, p.state.save(record, false)
+		return record, p.state.save(record, hasWorth(record))
 	}
 	return record, nil
+}
+
+// hasWorth reports whether a record says more than the set-up of this start.
+func hasWorth(r wire.Record) bool {
+	return r.Released != 0 || len(r.Runs) > 0 || len(r.Files) > 0 || r.Oneshot != ""
 }
 
 // reap buries every child that has ended and returns the command's exit code

@@ -206,6 +206,21 @@ func TestBrokenRecordIsKept(t *testing.T) {
 	}
 }
 
+func TestEmptyRecordIsNone(t *testing.T) {
+	a := newRoot(t, map[string]string{wire.RecordPath: ""})
+	s, err := a.makeState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pidOne{Agent: a, state: s, boot: wire.Boot{ID: "x"}}
+	if _, err := p.keep(&setup{}); err != nil {
+		t.Fatal(err)
+	}
+	if record, err := s.record(); err != nil || record.ID != "x" {
+		t.Errorf("record: %+v, %v", record, err)
+	}
+}
+
 func TestNoteKeepsTheLatestSpans(t *testing.T) {
 	record := wire.Record{Released: 1}
 	for i := range wire.MaxSpans + 5 {

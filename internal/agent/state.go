@@ -139,10 +139,12 @@ func (a *Agent) startOf(pid int) (string, error) {
 
 func (s state) recordPath() string { return filepath.Join(s.dir, filepath.Base(wire.RecordPath)) }
 
-// record reads what was recorded; nothing yet is an empty record.
+// record reads what was recorded; nothing yet is an empty record. So is an
+// empty file: only the first one, with nothing of worth in it, is written
+// without waiting for the disk, and a machine that crashed may leave it empty.
 func (s state) record() (wire.Record, error) {
 	data, err := readBounded(s.recordPath(), maxRecord)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(data) == 0) {
 		return wire.Record{}, nil
 	}
 	if err != nil {

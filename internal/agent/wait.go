@@ -41,10 +41,14 @@ func (a *Agent) runWait() (int, error) {
 	}
 	ctx, stop := within(ctx, order.Limit)
 	defer stop()
+	var last *probed
 	for pause := firstPause; ; pause = min(pause*3/2, longestPause) {
-		last := a.probe(ctx, order, who)
-		if last.err == nil && last.code == 0 {
+		now := a.probe(ctx, order, who)
+		if now.passed() {
 			return 0, nil
+		}
+		if ctx.Err() == nil || last == nil { // one that was cut short says less than the one before
+			last = now
 		}
 		select {
 		case <-time.After(pause):
@@ -62,7 +66,7 @@ func waitCode(ctx context.Context) int {
 }
 
 // gaveUp shows the last output and says how the last probe went.
-func (a *Agent) gaveUp(ctx context.Context, order wire.Health, last probed) error {
+func (a *Agent) gaveUp(ctx context.Context, order wire.Health, last *probed) error {
 	if len(last.output) > 0 {
 		_, _ = a.Stdout.Write(append(bytes.TrimSuffix(last.output, []byte("\n")), '\n'))
 	}
@@ -79,15 +83,17 @@ type probed struct {
 	err    error  // it was not started, or ended before it was done
 }
 
-func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) probed {
+func (p *probed) passed() bool { return p.err == nil && p.code == 0 }
+
+func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) *probed {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return probed{err: err}
+		return &probed{err: err}
 	}
 	defer null.Close()
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return probed{err: err}
+		return &probed{err: err}
 	}
 	defer reader.Close()
 	dir := order.Dir
@@ -101,7 +107,7 @@ func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) prob
 	})
 	writer.Close()
 	if err != nil {
-		return probed{err: err}
+		return &probed{err: err}
 	}
 	tail := make(chan []byte, 1)
 	go func() { tail <- readTail(reader, maxOutput) }()
@@ -114,7 +120,7 @@ func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) prob
 	code, err := finish(ctx, pid)
 	// Something that the check left running may keep the pipe open.
 	_ = reader.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	return probed{code, <-tail, err}
+	return &probed{code, <-tail, err}
 }
 
 // readTail reads to the end and keeps the last size bytes.
