@@ -130,6 +130,7 @@ func testTerminal(b *bench) {
 	}
 	x = shell(`until test "$(stty size)" = "37 101"; do sleep 0.05; done`)
 	x.TTY = true
+	sizes = make(chan driver.Size, 1) // the first command may have ended before it took its own
 	sizes <- driver.Size{Columns: 101, Rows: 37}
 	if code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Resize: sizes}); err != nil || code != 0 {
 		b.Errorf("resize: code %d, %v, printed %q", code, err, out.String())

@@ -36,17 +36,19 @@ func testOneWinner(b *bench) {
 }
 
 func testRename(b *bench) {
-	web, db := b.up("web"), b.create(b.newBox("db"))
 	name := resource.BoxName(b.project, "web")
+	next := b.newBox("web")
+	next.Name = name + ".new"
+	first, second := b.up("web"), b.create(next)
 	for range 2 { // the second call is one whose predecessor's client died
-		b.must(b.d.RenameBox(b.ctx, web, name+".old"))
+		b.must(b.d.RenameBox(b.ctx, first, name+".old"))
 	}
-	if got := b.box(web); got.Name != name+".old" || got.State != resource.StateRunning {
+	if got := b.box(first); got.Name != name+".old" || got.State != resource.StateRunning {
 		b.Errorf("after the rename: %s, %s", got.Name, got.State)
 	}
-	b.wantKind("rename to a taken name", b.d.RenameBox(b.ctx, db, name+".old"), driver.Conflict)
-	b.must(b.d.RenameBox(b.ctx, db, name))
-	if got := b.box(db); got.Name != name {
+	b.wantKind("rename to a taken name", b.d.RenameBox(b.ctx, second, name+".old"), driver.Conflict)
+	b.must(b.d.RenameBox(b.ctx, second, name))
+	if got := b.box(second); got.Name != name {
 		b.Errorf("the freed name was not given: %s", got.Name)
 	}
 }
