@@ -95,6 +95,9 @@ func testUserMade(t *testing.T, e *engine) {
 	}
 	check()
 	record := b.record()
+	if len(record.Notes) != 0 {
+		t.Errorf("notes: %q", record.Notes)
+	}
 	if want := "/home/dev/.greeting"; !slices.Contains(record.Own, want) {
 		t.Errorf("own paths %q lack %s", record.Own, want)
 	}

@@ -142,6 +142,7 @@ func (i *image) distribution() {
 	i.dir("/etc/profile.d", 0o755, 0)
 	i.file("/etc/skel/.greeting", 0o644, 0, []byte("hello\n"))
 	i.file("/usr/bin/sudo", 0o755, 0, []byte("#!/bin/sh\n"))
+	i.file("/etc/sudoers", 0o440, 0, []byte("#includedir /etc/sudoers.d\n"))
 	i.dir("/home/node", 0o755, 1000)
 	i.file("/home/node/.npmrc", 0o600, 1000, []byte("x=1\n"))
 	i.file("/home/node/of-root", 0o600, 0, nil)

@@ -174,8 +174,11 @@ func (s *setup) sudo() {
 	installed := slices.ContainsFunc([]string{"/usr/bin/sudo", "/bin/sudo", "/usr/local/bin/sudo"}, func(p string) bool {
 		return s.executable(p) == nil
 	})
-	if !installed {
+	if !installed || len(s.boot.Users) == 0 {
 		return
+	}
+	if rules, err := readBounded(s.at("/etc/sudoers"), 1<<20); err != nil || !bytes.Contains(rules, []byte("includedir /etc/sudoers.d")) {
+		s.note("sudo is installed and does not read /etc/sudoers.d; it will ask for a password")
 	}
 	for _, user := range s.boot.Users {
 		if !madeName.MatchString(user.Name) || user.Name == "root" {

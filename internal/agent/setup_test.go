@@ -52,7 +52,7 @@ func myself(name string) wire.UserBoot {
 func TestSetup(t *testing.T) {
 	a := newRoot(t, map[string]string{
 		"/etc/passwd": somePasswd, "/etc/group": someGroup, "/etc/skel/.bashrc": "b", "/etc/skel/.config/x": "x",
-		"/home/dev/.config/x": "mine", "/bin/bash": "", "/usr/bin/sudo": "", "/etc/profile": ". /etc/profile.d/x",
+		"/home/dev/.config/x": "mine", "/bin/bash": "", "/usr/bin/sudo": "", "/etc/sudoers": "@includedir /etc/sudoers.d\n", "/etc/profile": ". /etc/profile.d/x",
 	})
 	a.Environ = []string{"PATH=/go/bin:/bin"}
 	s := a.newSetup(wire.Boot{Users: []wire.UserBoot{myself("de.v"), myself("dev")}})
