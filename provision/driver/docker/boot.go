@@ -41,8 +41,23 @@ func bootOf(b driver.NewBox, about engineInfo, id string) (wire.Boot, error) {
 	if len(boot.Users) == 0 {
 		boot.Groups = b.Spec.Groups
 	}
-	boot.Volumes = slices.Sorted(maps.Keys(b.Volumes))
+	boot.Volumes = volumeTargets(b)
 	return boot, nil
+}
+
+// volumeTargets are the mount points of all volumes that can be written to.
+func volumeTargets(b driver.NewBox) []string {
+	targets := map[string]bool{}
+	for target := range b.Volumes {
+		targets[target] = true
+	}
+	for _, m := range b.Spec.Mounts {
+		if m.Type == resource.MountVolume {
+			targets[m.Target] = !m.ReadOnly
+		}
+	}
+	maps.DeleteFunc(targets, func(_ string, writable bool) bool { return !writable })
+	return slices.Sorted(maps.Keys(targets))
 }
 
 // unprivileged: PID 1 cannot make users on a read-only root, nor without its capabilities.
@@ -147,7 +162,7 @@ func firstPart(user string) string {
 	return name
 }
 
-// environment is NAME=value, sorted, on top of the image's.
+// environment is NAME=value, sorted, on top of the image's; a name alone takes the image's variable away.
 func environment(b driver.NewBox) []string {
 	env := map[string]string{}
 	maps.Copy(env, b.Spec.Env)
@@ -162,7 +177,13 @@ func environment(b driver.NewBox) []string {
 		}
 		env["PATH"] = strings.Join(append(slices.Clone(b.Spec.Path), rest), ":")
 	}
-	return pairs(env)
+	out := pairs(env)
+	for _, name := range b.Spec.UnsetEnv {
+		if _, set := env[name]; !set {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func imagePath(env []string) string {

@@ -59,8 +59,6 @@ func newCreation(b driver.NewBox, about engineInfo, agentVolume, id string) (cre
 	return c, nil
 }
 
-// containerConfig has / as working directory: the agent goes to the box's own, and the engine would otherwise make a
-// missing one as root, inside a share if need be.
 func containerConfig(b driver.NewBox, about engineInfo, boot string) *container.Config {
 	c := &container.Config{
 		Image:      b.Image,
@@ -68,7 +66,7 @@ func containerConfig(b driver.NewBox, about engineInfo, boot string) *container.
 		Env:        environment(b),
 		Entrypoint: []string{wire.Path},
 		Cmd:        []string{wire.VerbInit, boot},
-		WorkingDir: "/",
+		WorkingDir: engineDir(b),
 		Labels:     maps.Clone(map[string]string(b.Spec.Labels)),
 		StopSignal: b.Spec.StopSignal,
 	}
@@ -88,6 +86,17 @@ func containerConfig(b driver.NewBox, about engineInfo, boot string) *container.
 		c.AttachStdin, c.AttachStdout, c.AttachStderr = b.Run.Stdin, true, true
 	}
 	return c
+}
+
+// engineDir is the working directory of PID 1, who goes to the box's own by itself. An engine makes one that is missing,
+// as root, which is right for the spec's but would leave root's folders in a share.
+func engineDir(b driver.NewBox) string {
+	for _, m := range b.Spec.Mounts {
+		if m.Type == resource.MountBind && within(b.Spec.Workdir, m.Target) {
+			return "/"
+		}
+	}
+	return firstOf(b.Spec.Workdir, "/")
 }
 
 // ownNetwork reports whether a box has a network namespace with a name of its own: neither the host's nor a peer's.
