@@ -13,23 +13,31 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/versions"
 
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
 )
 
-// Build implements driver.Images. BuildKit does it where the engine has it and DOCKER_BUILDKIT does not say otherwise,
-// else the classic builder. When ctx ends the engine is told to end the build.
+// Build implements driver.Images. BuildKit does it where the engine has it, else the classic builder; DOCKER_BUILDKIT
+// decides where it is set, as for docker. When ctx ends the engine is told to end the build.
 func (e *Engine) Build(ctx context.Context, b driver.Build, sink event.Sink, parent string) error {
 	engine, err := e.ping(ctx)
 	if err != nil {
 		return err
 	}
-	kit := engine.BuildKit
-	if wanted, err := strconv.ParseBool(e.opts.Getenv("DOCKER_BUILDKIT")); err == nil && !wanted {
-		kit = false
+	kit := hasBuildKit(engine)
+	if wanted, err := strconv.ParseBool(e.opts.Getenv("DOCKER_BUILDKIT")); err == nil {
+		kit = wanted
 	}
 	return e.build(ctx, b, kit, sink, parent)
+}
+
+// hasBuildKit reports a BuildKit that knows cache mounts without being told which syntax. A ping names it only where it
+// is the default: Linux engines have had it since 20.10.
+func hasBuildKit(engine resource.Engine) bool {
+	return engine.BuildKit || engine.OS == "linux" && versions.GreaterThanOrEqualTo(engine.APIVersion, "1.41")
 }
 
 // A reporter turns one builder's stream into events and keeps what a failure needs.
@@ -44,6 +52,7 @@ type failure struct {
 	step  string
 	text  string // the engine's words, "" when the stream's own error says it
 	lines []string
+	base  bool // it was the engine's getting of a base image
 	line  func(dockerfile string) int
 }
 
@@ -114,7 +123,7 @@ func (e *Engine) buildError(err error, failed failure, b driver.Build, open func
 	}
 	out := &driver.BuildError{Step: failed.step, Lines: failed.lines}
 	kind := driver.Failed
-	if failed.step == "" || isFrom(failed.step) { // a base that cannot be had; else the words are a program's
+	if failed.base || failed.step == "" { // else the words are a program's
 		kind = registryKind(told.text, driver.Failed)
 	}
 	out.Err = &driver.Error{Kind: kind, Text: cmp.Or(failed.text, told.text), Err: err}

@@ -104,8 +104,6 @@ func skipHeredocs(lines []string, i int, text string) int {
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func isFrom(step string) bool { return strings.HasPrefix(strings.ToUpper(step), "FROM ") }
-
 // stepLine is the line of a BuildKit vertex: the nth instruction that makes a layer in its stage, else the first with
 // that text, else 0. stage is "" in a Dockerfile with one stage.
 func stepLine(dockerfile, stage string, n int, text string) int {

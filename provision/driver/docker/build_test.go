@@ -20,6 +20,7 @@ import (
 
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
 )
 
 // builders are the two that the tests' engine may have. Every engine can do the classic one.
@@ -30,7 +31,7 @@ func builders(t *testing.T, e *Engine) map[string]bool {
 		t.Fatal(err)
 	}
 	out := map[string]bool{"classic": false}
-	if engine.BuildKit {
+	if hasBuildKit(engine) {
 		out["buildkit"] = true
 	}
 	return out
@@ -83,57 +84,50 @@ func probe(t *testing.T, e *Engine, ref string) string {
 	return made.ID
 }
 
-// imageFile reads a file of an image; "" and false where there is none.
-func imageFile(t *testing.T, e *Engine, ref, name string) (string, bool) {
-	t.Helper()
-	stream, _, err := e.api.CopyFromContainer(t.Context(), probe(t, e, ref), name)
-	if err != nil {
-		if !driver.Is(e.classify(err, "", ""), driver.NotFound) {
-			t.Fatal(err)
-		}
-		return "", false
-	}
-	defer stream.Close()
-	tr := tar.NewReader(stream)
-	if _, err := tr.Next(); err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(tr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text), true
-}
+// files are an image's: by name, what each is and, up to 1 MiB, holds.
+type files map[string]struct{ is, text string }
 
-// imageTree lists an image's files with what they are, without those that differ from run to run.
-func imageTree(t *testing.T, e *Engine, ref string) []string {
+// imageFiles reads all of an image but what is mounted in every container.
+func imageFiles(t *testing.T, e *Engine, ref string) files {
 	t.Helper()
 	stream, err := e.api.ContainerExport(t.Context(), probe(t, e, ref))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	var out []string
+	out := files{}
 	for tr := tar.NewReader(stream); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			slices.Sort(out)
 			return out
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := path.Clean(h.Name)
-		switch dir, _, _ := strings.Cut(name, "/"); {
-		case dir == "dev", dir == "proc", dir == "sys", strings.HasPrefix(name, "var/log/"), strings.HasPrefix(name, "var/cache/ldconfig"):
-			continue
+		f := out[path.Clean(h.Name)]
+		f.is = fmt.Sprintf("%c %o %d:%d %d %s", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Size, h.Linkname)
+		text, err := io.ReadAll(io.LimitReader(tr, 1<<20))
+		if err != nil {
+			t.Fatal(err)
 		}
-		size := h.Size
-		if strings.HasPrefix(name, "var/cache/") || strings.HasPrefix(name, "var/lib/") {
-			size = 0 // databases hold times
-		}
-		out = append(out, fmt.Sprintf("%s %c %o %d:%d %d %s", name, h.Typeflag, h.Mode, h.Uid, h.Gid, size, h.Linkname))
+		f.text = string(text)
+		out[path.Clean(h.Name)] = f
 	}
+}
+
+// tree lists the files with what they are, without those that are another at every run.
+func (f files) tree() []string {
+	var out []string
+	for name, file := range f {
+		switch dir, _, _ := strings.Cut(name, "/"); {
+		case dir == "dev", dir == "proc", dir == "sys", dir == ".dockerenv",
+			strings.HasPrefix(name, "var/log/"), strings.HasPrefix(name, "var/cache/"), strings.HasPrefix(name, "var/lib/dpkg/"):
+		default:
+			out = append(out, name+" "+file.is)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func TestBuildOptionsReachBothBuilders(t *testing.T) {
@@ -153,13 +147,14 @@ func TestBuildOptionsReachBothBuilders(t *testing.T) {
 			if err := e.build(t.Context(), b, kit, rec, "image.x"); err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := imageFile(t, e, tag, "/word"); got != "it's $HOME\n" {
+			built := imageFiles(t, e, tag)
+			if got := built["word"].text; got != "it's $HOME\n" {
 				t.Errorf("the argument arrived as %q", got)
 			}
-			if got, _ := imageFile(t, e, tag, "/a"); got != "content" {
+			if got := built["a"].text; got != "content" {
 				t.Errorf("the context arrived as %q", got)
 			}
-			if _, ok := imageFile(t, e, tag, "/beyond"); ok {
+			if _, ok := built["beyond"]; ok {
 				t.Error("more than the target was built")
 			}
 			fact, err := e.Image(t.Context(), tag, "")
@@ -168,6 +163,22 @@ func TestBuildOptionsReachBothBuilders(t *testing.T) {
 			}
 			checkTasks(t, rec)
 		})
+	}
+}
+
+func TestWhichEnginesHaveBuildKit(t *testing.T) {
+	for _, tt := range []struct {
+		engine resource.Engine
+		want   bool
+	}{
+		{resource.Engine{APIVersion: "1.41", OS: "linux"}, true}, // 20.10 says nothing unless it is the default
+		{resource.Engine{APIVersion: "1.51", OS: "linux", BuildKit: true}, true},
+		{resource.Engine{APIVersion: "1.40", OS: "linux"}, false},
+		{resource.Engine{APIVersion: "1.51", OS: "windows"}, false},
+	} {
+		if got := hasBuildKit(tt.engine); got != tt.want {
+			t.Errorf("%+v: %t", tt.engine, got)
+		}
 	}
 }
 
@@ -201,7 +212,7 @@ func TestFailedBuildNamesItsStep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rec := &event.Recorder{}
 			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
-				"Dockerfile": "FROM " + testImage + "\n\n# comment\nRUN true\nRUN for i in $(seq 30); do echo line $i; done; \\\n  echo why >&2; exit 7\nRUN true\n",
+				"Dockerfile": "FROM " + testImage + "\n\n# comment\nRUN true\nRUN for i in $(seq 30); do echo line $i; done; \\\n  echo why; exit 7\nRUN true\n",
 			})}, kit, rec, "image.x")
 			var failed *driver.BuildError
 			if !errors.As(err, &failed) {
@@ -315,8 +326,7 @@ func TestNoCacheRunsAgain(t *testing.T) {
 				if err := e.build(t.Context(), b, kit, event.Discard{}, "image.x"); err != nil {
 					t.Fatal(err)
 				}
-				id, _ := imageFile(t, e, tag, "/id")
-				return id
+				return imageFiles(t, e, tag)["id"].text
 			}
 			first := build(false)
 			if again := build(false); again != first {
@@ -345,7 +355,7 @@ func TestParallelBuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, tag := range tags {
-		if got, _ := imageFile(t, e, tag, "/which"); got != fmt.Sprintln(i) {
+		if got := imageFiles(t, e, tag)["which"].text; got != fmt.Sprintln(i) {
 			t.Errorf("image %d holds %q", i, got)
 		}
 	}
@@ -368,8 +378,7 @@ func TestCacheNamespace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, _ := imageFile(t, e, tag, "/log")
-		return text
+		return imageFiles(t, e, tag)["log"].text
 	}
 	got := []string{build("one", "a"), build("two", "b"), build("one", "c")}
 	if diff := cmp.Diff([]string{"a\n", "b\n", "a\nc\n"}, got); diff != "" {

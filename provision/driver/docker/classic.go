@@ -34,7 +34,10 @@ const (
 )
 
 func (r *classicReport) take(m message) error {
-	text := strings.TrimSuffix(strings.TrimPrefix(m.Stream, paintOn), paintOff)
+	text, stream := m.Stream, int64(1)
+	if painted, ok := strings.CutPrefix(text, paintOn); ok {
+		text, stream = strings.TrimSuffix(painted, paintOff), 2
+	}
 	if s := classicStep.FindStringSubmatch(text); s != nil {
 		r.finish(event.Done, "")
 		n, err := strconv.Atoi(s[1])
@@ -45,10 +48,10 @@ func (r *classicReport) take(m message) error {
 		r.send(event.Start, "["+s[1]+"/"+s[2]+"] "+r.step)
 		return nil
 	}
-	if text == "" || r.step == "" || text == "\n" && r.output.partial == "" || classicOwn.MatchString(text) {
+	if text == "" || r.step == "" || text == "\n" && len(r.output.partial) == 0 || classicOwn.MatchString(text) {
 		return nil
 	}
-	r.print(r.output.write(text))
+	r.print(r.output.write(stream, text))
 	return nil
 }
 
@@ -87,7 +90,7 @@ func (r *classicReport) end(failed bool) failure {
 	}
 	n := r.n
 	return failure{
-		step: r.step, lines: r.output.kept,
+		step: r.step, lines: r.output.kept, base: strings.HasPrefix(strings.ToUpper(r.step), "FROM "),
 		line: func(dockerfile string) int { return nthLine(dockerfile, n) },
 	}
 }

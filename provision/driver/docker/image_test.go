@@ -100,6 +100,7 @@ func TestImage(t *testing.T) {
 	if err != nil || again.BaseID != fact.BaseID || len(fact.BaseID) != 64 {
 		t.Errorf("by platform %+v, %v; without %+v", again, err, fact)
 	}
+	t.Logf("base of %s: %s", testImage, fact.BaseID) // the same on every engine that has it from one file
 	if _, err := e.Image(t.Context(), testImage, "linux/s390x"); !driver.Is(err, driver.NotFound) {
 		t.Errorf("another platform: %v", err)
 	}

@@ -30,6 +30,7 @@ type vertexStatus struct {
 
 type vertexLog struct {
 	vertex string
+	stream int64
 	msg    string
 }
 
@@ -141,6 +142,8 @@ func decodeLog(b []byte) (vertexLog, error) {
 		switch f.id {
 		case 1:
 			l.vertex = string(f.bytes)
+		case 3:
+			l.stream = int64(f.number)
 		case 4:
 			l.msg = string(f.bytes)
 		}

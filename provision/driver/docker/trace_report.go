@@ -54,7 +54,7 @@ func (r *traceReport) take(m message) error {
 	}
 	for _, l := range t.logs {
 		if step := r.steps[l.vertex]; step != nil {
-			r.print(step, step.output.write(l.msg))
+			r.print(step, step.output.write(l.stream, l.msg))
 		}
 	}
 	return nil
@@ -131,7 +131,7 @@ func (r *traceReport) end(failed bool) failure {
 	}
 	stage, n, text := splitVertex(guilty.name)
 	return failure{
-		step: text, text: guilty.err, lines: guilty.output.kept,
+		step: text, text: guilty.err, lines: guilty.output.kept, base: guilty.quiet || strings.HasPrefix(text, "FROM "),
 		line: func(dockerfile string) int { return stepLine(dockerfile, stage, n, text) },
 	}
 }

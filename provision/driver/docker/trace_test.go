@@ -56,7 +56,7 @@ func TestDecodeTrace(t *testing.T) {
 			started: time.Unix(10, 5), completed: time.Unix(12, 5),
 		}},
 		statuses: []vertexStatus{{id: "layer", vertex: "sha256:a", current: 3, total: 9}},
-		logs:     []vertexLog{{vertex: "sha256:a", msg: "out\n"}},
+		logs:     []vertexLog{{vertex: "sha256:a", stream: 2, msg: "out\n"}},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(trace{}, vertex{}, vertexStatus{}, vertexLog{})); diff != "" {
 		t.Errorf("trace (-want +got):\n%s", diff)
@@ -145,14 +145,14 @@ p/other failed cancelled
 func TestLastLinesAreBounded(t *testing.T) {
 	var o stepOutput
 	for range 100 {
-		o.write("line\n")
+		o.write(1, "line\n")
 	}
-	o.write("last\n")
+	o.write(1, "last\n")
 	if len(o.kept) != keptLines || o.kept[keptLines-1] != "last" {
 		t.Errorf("%d lines kept: %q", len(o.kept), o.kept)
 	}
-	if got := o.write(strings.Repeat("x", maxLine+1)); len(got) != 1 || o.partial != "" {
-		t.Errorf("a line without end is held: %d lines, %d bytes held", len(got), len(o.partial))
+	if got := o.write(2, strings.Repeat("x", maxLine+1)); len(got) != 1 || len(o.partial) != 0 {
+		t.Errorf("a line without end is held: %d lines, %v held", len(got), o.partial)
 	}
 }
 
