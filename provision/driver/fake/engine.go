@@ -69,8 +69,18 @@ func Open(path string, o Options) (*Engine, error) {
 // Close has nothing to give back.
 func (e *Engine) Close() error { return nil }
 
-// poll is how often a waiting call looks again.
-const poll = 3 * time.Millisecond
+// poll is how often a waiting call looks again; a file is looked at less often.
+const (
+	poll     = 3 * time.Millisecond
+	pollFile = 20 * time.Millisecond
+)
+
+func (e *Engine) poll() time.Duration {
+	if e.path == "" {
+		return poll
+	}
+	return pollFile
+}
 
 // do runs f on the engine's state as one operation: whatever happened by itself until now comes first.
 func (e *Engine) do(ctx context.Context, op string, f func(s *state, now time.Time) error) error {
@@ -112,7 +122,7 @@ func (e *Engine) atOnce(f func(s *state, now time.Time) error) error {
 
 // until polls f until it says that it is done.
 func (e *Engine) until(ctx context.Context, op string, f func(s *state, now time.Time) (bool, error)) error {
-	tick := time.NewTicker(poll)
+	tick := time.NewTicker(e.poll())
 	defer tick.Stop()
 	for {
 		done := false

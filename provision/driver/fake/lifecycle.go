@@ -140,7 +140,7 @@ func (s *state) setUp(b *box, now time.Time) {
 	old, _ := s.read(b, "/etc/passwd") // an image without one gets one
 	_ = s.put(b, "/etc/passwd", &file{Content: append([]byte(line), old...), MTime: now, Mode: 0o644})
 	_ = s.mkdirs(b, id.Home, now) // a home that cannot be made is left out, as the agent does
-	b.Record.Own = []string{"/etc/passwd"}
+	b.Record.Own, b.Record.SetUp = []string{"/etc/passwd"}, now
 }
 
 // launch begins the command of a running box.
@@ -191,10 +191,16 @@ func (s *state) environment(b *box, id identity) map[string]string {
 			env[k] = v
 		}
 	}
+	for _, name := range b.Spec.UnsetEnv {
+		delete(env, name)
+	}
 	maps.Copy(env, b.Spec.Env)
 	maps.Copy(env, b.Secrets)
 	if b.Run != nil {
 		maps.Copy(env, b.Run.Env)
+	}
+	for _, name := range b.Spec.UnsetEnv {
+		delete(env, name)
 	}
 	if len(b.Spec.Path) > 0 {
 		env["PATH"] = strings.Join(b.Spec.Path, ":") + ":" + env["PATH"]
@@ -208,7 +214,7 @@ func (s *state) exit(b *box, code int, now time.Time) {
 		b.Record.Oneshot = true
 	}
 	b.State, b.Code, b.Finished = resource.StateExited, code, now
-	b.Main, b.Programs, b.Signals, b.Health, b.Tmpfs = nil, nil, nil, resource.HealthNone, nil
+	b.Main, b.Attached, b.Programs, b.Signals, b.Health, b.Tmpfs = nil, false, nil, nil, resource.HealthNone, nil
 	for _, j := range b.Joins {
 		if !j.Fixed {
 			j.IP = ""

@@ -243,7 +243,7 @@ func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error)
 		r = b.Record
 		r.Known = true
 		r.Files, r.Runs = maps.Clone(r.Files), maps.Clone(r.Runs)
-		r.Baseline, r.Own = slices.Clone(r.Baseline), slices.Clone(r.Own)
+		r.Baseline, r.Own, r.Spans = slices.Clone(r.Baseline), slices.Clone(r.Own), slices.Clone(r.Spans)
 		return nil
 	})
 	return r, err

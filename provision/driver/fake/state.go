@@ -12,21 +12,20 @@ import (
 
 // state is all that the engine remembers. Its JSON is the file of Open.
 type state struct {
-	Version    int
-	Down       bool                  `json:",omitempty"` // the engine does not answer
-	Offline    bool                  `json:",omitempty"` // no registry answers
-	Seq        int                   // numbers everything made, in order
-	Boxes      map[string]*box       // by id
-	Networks   map[string]*network   // by id; names are not unique
-	Volumes    map[string]*volume    // by name
-	Images     map[string]*image     // by id
-	Tags       map[string]string     // normalised reference → image id
-	Registry   map[string]*image     // what can be pulled, by normalised reference
-	Listeners  map[int]string        // ports of the host that something else listens on
-	BadBuilds  []string              `json:",omitempty"` // builds whose files hold such a text fail
-	Events     []recorded            // the last 256
-	ByChecksum map[string]string     `json:",omitempty"` // of a build → image id, the build cache
-	Leases     map[string]*provision `json:",omitempty"` // box id → the provisioner that runs in it
+	Version   int
+	Down      bool                  `json:",omitempty"` // the engine does not answer
+	Offline   bool                  `json:",omitempty"` // no registry answers
+	Seq       int                   // numbers everything made, in order
+	Boxes     map[string]*box       // by id
+	Networks  map[string]*network   // by id; names are not unique
+	Volumes   map[string]*volume    // by name
+	Images    map[string]*image     // by id
+	Tags      map[string]string     // normalised reference → image id
+	Registry  map[string]*image     // what can be pulled, by normalised reference
+	Listeners map[int]string        // ports of the host that something else listens on
+	BadBuilds []string              `json:",omitempty"` // builds whose files hold such a text fail
+	Events    []recorded            // the last 256
+	Leases    map[string]*provision `json:",omitempty"` // box id → the provisioner that runs in it
 }
 
 const stateVersion = 1
@@ -137,7 +136,7 @@ func newState() *state {
 	return &state{
 		Version: stateVersion, Boxes: map[string]*box{}, Networks: map[string]*network{}, Volumes: map[string]*volume{},
 		Images: map[string]*image{}, Tags: map[string]string{}, Registry: map[string]*image{}, Listeners: map[int]string{},
-		ByChecksum: map[string]string{}, Leases: map[string]*provision{},
+		Leases: map[string]*provision{},
 	}
 }
 

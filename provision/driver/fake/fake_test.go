@@ -1,0 +1,37 @@
+package fake_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/envyhq/envy/provision/driver/drivertest"
+	"github.com/envyhq/envy/provision/driver/fake"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+func identity(project string) resource.Identity {
+	return resource.Identity{
+		Checkout: resource.Digest(project)[:16], HostID: "host", User: "1000", Path: "/home/dev/" + project, Project: project,
+	}
+}
+
+func suite(e *fake.Engine) drivertest.Engine {
+	return drivertest.Engine{
+		Driver: e, Image: "busybox:1", ImageFile: "/etc/motd", Prefix: "suite", Identity: identity, HostFiles: true, Builds: true,
+	}
+}
+
+func TestConformanceInMemory(t *testing.T) {
+	drivertest.Run(t, func(*testing.T) drivertest.Engine { return suite(fake.New(fake.Options{Images: fake.Stock()})) })
+}
+
+func TestConformanceInFile(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) drivertest.Engine {
+		e, err := fake.Open(filepath.Join(t.TempDir(), "engine.json"), fake.Options{Images: fake.Stock()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return suite(e)
+	})
+}
+
