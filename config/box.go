@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -161,8 +162,10 @@ func restartOf(s string) Restart {
 	if name == "" {
 		name = "no"
 	}
-	n := 0
-	fmt.Sscan(retries, &n) //nolint:errcheck // the rule has checked it; without a number it stays 0
+	n, err := strconv.Atoi(retries)
+	if err != nil {
+		n = 0 // none is written: the rule has seen to the rest
+	}
 	return Restart{Name: name, MaxRetries: n}
 }
 
@@ -190,6 +193,9 @@ func (r *boxReader) network() {
 // block builds one block inside the box.
 func (r *boxReader) block(n *node) {
 	v := r.e.decode(n)
+	for _, name := range v.sized {
+		r.b.HostSized = append(r.b.HostSized, blockPath(n)+"."+name)
+	}
 	at := toRange(n.header)
 	switch n.schema.name {
 	case "build":
@@ -212,6 +218,14 @@ func (r *boxReader) block(n *node) {
 	case "healthcheck":
 		r.healthcheck(v, at)
 	}
+}
+
+// blockPath names a block inside a box: "healthcheck", "provision.deps".
+func blockPath(n *node) string {
+	if n.label == "" {
+		return n.schema.name
+	}
+	return n.schema.name + "." + n.label
 }
 
 // check reports what does not go together in one box.

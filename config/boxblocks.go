@@ -26,6 +26,8 @@ func (r *boxReader) build(v values, at diag.Range) {
 			r.e.p.errorf(v.at("context"), "no such directory: %s", clip(written))
 		case !b.Context.Dir:
 			r.e.p.errorf(v.at("context"), "%s is no directory", clip(written))
+		case !v.failed["dockerfile"] && !r.e.host.isFile(path.Join(b.Context.Rel, b.Dockerfile)):
+			r.e.p.errorf(v.at("dockerfile"), "no file %s in the context %s", clip(b.Dockerfile), clip(written))
 		}
 	}
 	r.b.Build = b

@@ -43,21 +43,25 @@ func (c checkout) Resolve(p string) config.Location {
 	return loc
 }
 
+// bigText is one byte too long; made once, since fuzzing asks for a checkout each time.
+var bigText = []byte(strings.Repeat("x", config.MaxFileBytes+1))
+
 // files are what every case finds in its checkout.
 func files() checkout {
 	return checkout{fstest.MapFS{
-		"src/main.go":    {Data: []byte("package main\n")},
-		"app/Dockerfile": {Data: []byte("FROM scratch\n")},
-		"data/x":         {Data: []byte("x")},
-		"hello.txt":      {Data: []byte("hello\n")},
-		"run.sh":         {Data: []byte("echo ${HOME} %{x}\n")},
-		"greet.tmpl":     {Data: []byte("Hello ${name}!\n%{ for x in list }${x};%{ endfor }")},
-		"bad.tmpl":       {Data: []byte("Hello ${nobody}!\n")},
-		"dev.env":        {Data: []byte("# comment\nexport TOKEN=hunter2\nQUOTED=\"a b\"\n")},
-		"more.env":       {Data: []byte("TOKEN=other\n")},
-		"broken.env":     {Data: []byte("A=1\nhunter2 is no assignment\n")},
-		"latin1.txt":     {Data: []byte{0xe9}},
-		"big.txt":        {Data: []byte(strings.Repeat("x", config.MaxFileBytes+1))},
+		"src/main.go":        {Data: []byte("package main\n")},
+		"app/Dockerfile.dev": {Data: []byte("FROM scratch\n")},
+		"app/Dockerfile":     {Data: []byte("FROM scratch\n")},
+		"data/x":             {Data: []byte("x")},
+		"hello.txt":          {Data: []byte("hello\n")},
+		"run.sh":             {Data: []byte("echo ${HOME} %{x}\n")},
+		"greet.tmpl":         {Data: []byte("Hello ${name}!\n%{ for x in list }${x};%{ endfor }")},
+		"bad.tmpl":           {Data: []byte("Hello ${nobody}!\n")},
+		"dev.env":            {Data: []byte("# comment\nexport TOKEN=hunter2\nQUOTED=\"a b\"\n")},
+		"more.env":           {Data: []byte("TOKEN=other\n")},
+		"broken.env":         {Data: []byte("A=1\nhunter2 is no assignment\n")},
+		"latin1.txt":         {Data: []byte{0xe9}},
+		"big.txt":            {Data: bigText},
 	}}
 }
 

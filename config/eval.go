@@ -23,22 +23,18 @@ const (
 	hostSized mark = "host"      // from host.cpus or host.memory: never forces a replacement
 )
 
-// Load is Parse and Evaluate, with the problems of both. The Project is nil when there is an error.
+// Load is Parse and Evaluate. The Project is nil when there is an error.
 func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List) {
 	file, list := Parse(layers...)
 	if file == nil {
 		return nil, list
 	}
-	project, more := file.Evaluate(ctx, v)
-	list = append(list, more...)
-	if list.HasErrors() {
-		return nil, list
-	}
-	return project, list
+	return file.Evaluate(ctx, v)
 }
 
-// Evaluate turns the Envfile into a Project under the given values. The Project is nil when there is an error. Evaluation
-// ends after five seconds, or when ctx does, with a diagnostic that names the expression.
+// Evaluate turns the Envfile into a Project under the given values. What it reports includes what Parse did, so that every
+// problem is there at once. The Project is nil when there is an error. Evaluation ends after five seconds, or when ctx
+// does, with a diagnostic that names the expression.
 func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) {
 	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
 	defer cancel()
@@ -79,6 +75,7 @@ func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 		file: f, v: v, p: newProblems(f.sources), ctx: ctx, guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
 	}
+	e.p.found = append(e.p.found, f.found...)
 	for _, file := range v.VarFiles {
 		e.p.sources[file.Name] = nil
 	}
@@ -213,7 +210,7 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 	if v.IsWhollyKnown() {
 		return v, true
 	}
-	if !e.p.failed() && !e.file.failed {
+	if !e.p.failed() {
 		// Only what failed is unknown; a value that comes out so by itself must not pass for one that is not written.
 		e.p.errorf(at, "the value of `%s` cannot be told", a.name)
 	}

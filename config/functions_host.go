@@ -121,6 +121,12 @@ func (h *hostFunctions) read(p string) ([]byte, error) {
 	return data, nil
 }
 
+// isFile reports whether a name relative to the inside root is a regular file.
+func (h *hostFunctions) isFile(name string) bool {
+	info, err := fs.Stat(h.e.v.Files, name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 func (h *hostFunctions) readError(p string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no such file: %s", clip(p))

@@ -45,17 +45,18 @@ func (e *evaluation) boxGate(r *boxReader) {
 	if b.Privileged {
 		e.gate.add(GatePrivileged, v.at("privileged"), "box %q is privileged: all of this machine's devices and rights", b.Label)
 	}
-	for _, name := range b.CapAdd {
-		e.gate.add(GateCapAdd, v.at("cap_add"), "box %q gets the capability %s", b.Label, name)
+	for i, w := range v.words("cap_add") {
+		e.gate.add(GateCapAdd, w.at, "box %q gets the capability %s", b.Label, b.CapAdd[i])
 	}
-	for _, d := range b.Devices {
-		e.gate.add(GateDevice, v.at("devices"), "box %q gets the device %s (%s)", b.Label, d.Host, d.Permissions)
+	for i, w := range v.words("devices") {
+		d := b.Devices[i]
+		e.gate.add(GateDevice, w.at, "box %q gets the device %s (%s)", b.Label, d.Host, d.Permissions)
 	}
 	if b.GPUs != nil {
 		e.gate.add(GateGPU, v.at("gpus"), "box %q gets graphics processors: %s", b.Label, describeGPUs(b.GPUs))
 	}
-	for _, o := range b.SecurityOpt {
-		e.gate.add(GateSecurityOpt, v.at("security_opt"), "box %q has the security option %s", b.Label, o)
+	for _, w := range v.words("security_opt") {
+		e.gate.add(GateSecurityOpt, w.at, "box %q has the security option %s", b.Label, w.Name)
 	}
 	if b.NetworkMode.Mode == "host" {
 		e.gate.add(GateHostNetwork, v.at("network_mode"), "box %q uses this machine's own network", b.Label)

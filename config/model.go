@@ -46,7 +46,7 @@ type Box struct {
 	Service    bool
 	Oneshot    bool
 	Command    *Command // nil: not written
-	Entrypoint *Command // nil: not written
+	Entrypoint *Command // nil: not written; an empty list takes the image's away
 
 	Env  []EnvVar // sorted by name; env_file below, env over all. An unset name has Unset
 	Path []string // goes before the image's PATH
@@ -92,7 +92,8 @@ type Box struct {
 	Setups       []*Setup
 	Provisioners []*Provision
 	Healthcheck  *Healthcheck // nil: not written
-	// HostSized names the attributes whose value came from host.cpus or host.memory: a change of those forces nothing.
+	// HostSized names what came from host.cpus or host.memory, and forces nothing when it changes: an attribute of the
+	// box ("cpus", "env") or of a block in it ("provision.deps.run").
 	HostSized []string
 }
 

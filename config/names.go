@@ -147,13 +147,11 @@ func mountTarget(s string) string {
 	if strings.Contains(s, ":") {
 		return "a path without a colon"
 	}
-	for _, taken := range []string{"/proc", "/sys", "/dev"} {
-		if s == taken || strings.HasPrefix(s, taken+"/") && s != "/dev/shm" {
-			return "a path outside /proc, /sys and /dev"
-		}
-	}
-	if s == "/" {
+	switch {
+	case s == "/":
 		return "a path other than the root"
+	case s == "/sys", s == "/dev", s == "/proc", strings.HasPrefix(s, "/proc/"):
+		return "a path other than /proc, /sys and /dev"
 	}
 	if s == "/.envy" || strings.HasPrefix(s, "/.envy/") {
 		return "a path outside /.envy, where envy's agent lives"

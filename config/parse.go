@@ -26,7 +26,7 @@ type Envfile struct {
 	locals  []*local // in an order in which each follows those it reads
 	schema  *block
 	guard   guard
-	failed  bool // Parse reported errors
+	found   []*problem // what Parse reported; Evaluate reports it again with its own
 }
 
 // node is one block after merging.
@@ -59,7 +59,7 @@ func (a *attr) at() hcl.Range { return a.exprs[len(a.exprs)-1].Range() }
 
 // Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
 // names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
-// broken; otherwise Evaluate may follow even after other errors, so that its problems are reported with Parse's.
+// broken; otherwise Evaluate may follow even after other errors: what it reports includes what Parse did.
 func Parse(layers ...Source) (*Envfile, diag.List) {
 	p := newProblems(layers)
 	file := &Envfile{sources: layers, schema: languageSchema()}
@@ -76,7 +76,7 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 		return nil, p.list()
 	}
 	file.check(p)
-	file.failed = p.failed()
+	file.found = p.found
 	return file, p.list()
 }
 

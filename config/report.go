@@ -175,6 +175,9 @@ func (p *problems) excerpt(at hcl.Range) string {
 }
 
 func toRange(r hcl.Range) diag.Range {
+	if r.Start.Line == 0 {
+		return diag.Range{} // of the command line or the environment: no place in a file
+	}
 	return diag.Range{
 		File:  r.Filename,
 		Start: diag.Pos{Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte},

@@ -125,7 +125,7 @@ func variableSchema() *block {
 	return &block{name: "variable", label: labelVar, doc: "a value that --var, ENVY_VAR_NAME or Envfile.local may set", attrs: []attribute{
 		{name: "type", kind: kindExpr, def: "any", doc: "a type constraint: string, number, bool, list(string), object({…})"},
 		{name: "default", kind: kindExpr, doc: "its value where nothing sets one; without it, one must be given"},
-		{name: "description", kind: kindText, early: true, doc: "what it is for; shown when it is asked for"},
+		{name: "description", kind: kindString, early: true, doc: "what it is for; shown when it is asked for"},
 		{name: "sensitive", kind: kindBool, early: true, def: "false", doc: "never shown, and refused where it would travel"},
 		{name: "nullable", kind: kindBool, early: true, def: "true", doc: "false: null gives the default"},
 	}, blocks: []*block{

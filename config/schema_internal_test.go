@@ -25,7 +25,7 @@ func everything(t *testing.T) (Source, Values) {
 	}
 	return Source{Name: FileName, Data: src}, Values{
 		Files: anywhere{fstest.MapFS{
-			"dev.env": {Data: []byte("A=1\n")}, "more.env": {Data: []byte("B=1\n")}, "hello.txt": {Data: []byte("hello\n")},
+			"dev.env": {Data: []byte("A=1\n")}, "more.env": {Data: []byte("B=1\n")}, "hello.txt": {Data: []byte("hello\n")}, "Dockerfile.dev": {}, "Dockerfile": {},
 		}},
 		Folder: ".", Dir: "/p", Root: "/p", Home: "/h", DefaultName: "dir", Checkout: "c",
 		Host:     Host{CPUs: 2, Memory: 1 << 30},

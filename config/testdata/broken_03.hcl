@@ -1,7 +1,7 @@
 # What a box runs, and its base.
 box "both" {
   image = "debian" # ERROR: has an image and a build
-  build {}
+  build {} # ERROR: no file Dockerfile in the context .
 }
 box "none" { # ERROR: box "none" has no base
 }

@@ -10,7 +10,9 @@ box "a" {
   share "data" { target = "relative" } # ERROR: expected an absolute, clean path
   share "app" { target = "/a:b" } # ERROR: without a colon
   volume "r" { target = "/" } # ERROR: other than the root
-  volume "p" { target = "/proc/x" } # ERROR: outside /proc
+  volume "p" { target = "/proc/x" } # ERROR: other than /proc
+  volume "s" { target = "/sys" } # ERROR: other than /proc
+  volume "g" { target = "/sys/fs/cgroup" }
   volume "c" { target = "/a/../b" } # ERROR: absolute, clean
   volume "t" { target = "/a/" } # ERROR: absolute, clean
   volume "e" { target = "/.envy/x" } # ERROR: outside /.envy
