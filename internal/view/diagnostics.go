@@ -65,10 +65,13 @@ func (p Printer) diagnostic(t *Text, d diag.Diagnostic) {
 	p.paragraph(t, "Hint: ", d.Hint, limit)
 }
 
-// place names a whole file where there is no line.
+// place names a whole file where there is no line, a whole line where there is no column.
 func place(r diag.Range) string {
-	if r.Start.Line == 0 {
+	switch {
+	case r.Start.Line == 0:
 		return r.File
+	case r.Start.Column == 0:
+		return fmt.Sprintf("%s:%d", r.File, r.Start.Line)
 	}
 	return r.String()
 }

@@ -19,14 +19,15 @@ const (
 	Problem       // errors, and what is destroyed
 	Caution       // warnings, and what changes
 	Good          // success, and what is created
-	Accent        // replacements, hints
+	Accent        // what starts, hints
+	Alarm         // what would be lost
 )
 
 // palette belongs to one stream. The package's own switch (color.NoColor) depends on the process's stdout, so each
 // object is switched by itself.
 type palette struct {
 	enabled bool
-	colors  [Accent + 1]*color.Color
+	colors  [Alarm + 1]*color.Color
 }
 
 func newPalette(enabled bool) palette {
@@ -37,6 +38,7 @@ func newPalette(enabled bool) palette {
 		Caution: color.New(color.FgYellow),
 		Good:    color.New(color.FgGreen),
 		Accent:  color.New(color.FgCyan),
+		Alarm:   color.New(color.FgYellow, color.Bold),
 	}}
 	for _, c := range p.colors {
 		switch {

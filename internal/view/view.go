@@ -39,12 +39,20 @@ type View struct {
 	Format Format
 	Out    Printer
 	Err    Printer
+
+	header  header
+	streams *term.Streams
 }
 
 // New makes a view on streams. Only Human colours and draws live, each stream by what it can do.
 func New(streams *term.Streams, format Format) *View {
-	return &View{Format: format, Out: newPrinter(streams.Out, format), Err: newPrinter(streams.Err, format)}
+	return &View{
+		Format: format, Out: newPrinter(streams.Out, format), Err: newPrinter(streams.Err, format), streams: streams,
+	}
 }
+
+// JSON writes a command's answer: one of this package's documents.
+func (v *View) JSON(document any) error { return v.Out.JSON(document) }
 
 // Printer writes safe text to one stream.
 type Printer struct {
