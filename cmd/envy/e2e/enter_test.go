@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+func TestEnter(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, fmt.Sprintf("box \"web\" {\n  image = %q\n  user  = \"dev\"\n  share \".\" { target = \"/workspace\" }\n}\n", tiny))
+	p.ok("up")
+	p.want(7, "ssh", "--", "sh", "-c", "exit 7")
+	p.want(7, "exec", "web", "sh", "-c", "exit 7")
+	p.want(7, "run", "web", "sh", "-c", "exit 7")
+	p.want(128+9, "exec", "web", "sh", "-c", "kill -9 $$")
+	p.want(255, "exec", "nosuch", "true")
+	if r := p.input("hi\n", "ssh", "--", "cat"); r.stdout != "hi\n" || r.code != 0 {
+		t.Errorf("stdin from a pipe: %q %d %s", r.stdout, r.code, r.stderr)
+	}
+	if r := p.ok("ssh", "-c", "id -un; pwd"); r.stdout != "dev\n/workspace\n" {
+		t.Errorf("ssh -c: %q", r.stdout)
+	}
+}
+
+func TestUnchangedCalls(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, fmt.Sprintf("box \"web\" {\n  image = %q\n  count = 3\n}\nbox \"db\" { image = %q }\n", tiny, debian))
+	p.ok("up")
+	r := p.ok("up", "--debug")
+	var calls []string
+	for _, line := range strings.Split(r.stderr, "\n") {
+		for _, word := range []string{"GET", "HEAD", "POST", "PUT", "DELETE"} {
+			if i := strings.Index(line, word+" "); i >= 0 {
+				calls = append(calls, strings.Fields(line[i:])[1])
+			}
+		}
+	}
+	var kinds []string
+	for _, c := range calls {
+		c, _, _ = strings.Cut(c, "?")
+		if i := strings.Index(c, "/v1."); i == 0 {
+			c = c[strings.Index(c[1:], "/")+1:]
+		}
+		kinds = append(kinds, c)
+	}
+	sortStrings(kinds)
+	want := "/_ping /containers/json /images/" + debian + "/json /images/" + tiny + "/json /networks /volumes"
+	if got := strings.Join(kinds, " "); got != want {
+		t.Errorf("calls of an unchanged up:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestTerminal: an interactive shell has the terminal's size, follows it, and survives Ctrl-C.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, fmt.Sprintf("box \"web\" { image = %q }\n", tiny))
+	p.ok("up")
+	c := p.command("ssh")
+	c.Env = append(c.Env, "TERM=xterm")
+	tty, err := pty.StartWithSize(c, &pty.Winsize{Rows: 33, Cols: 101})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &screen{t: t, tty: tty}
+	go s.read()
+	s.say("stty size\n")
+	s.expect("33 101")
+	if err := pty.Setsize(tty, &pty.Winsize{Rows: 44, Cols: 120}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.text(), "44 120"); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the shell does not follow the size:\n%s", s.text())
+		}
+		s.say("stty size\n")
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.say("sleep 1000\n")
+	time.Sleep(300 * time.Millisecond) // for the sleep to be the one that is interrupted
+	s.say("\x03")
+	s.say("echo still-$((1+1))-here\n")
+	s.expect("still-2-here")
+	s.say("exit 5\n")
+	err = c.Wait()
+	if c.ProcessState.ExitCode() != 5 {
+		t.Errorf("the shell's exit code: %v\n%s", err, s.text())
+	}
+}
+
+type screen struct {
+	t   *testing.T
+	tty *os.File
+	buf lockedBuffer
+}
+
+func (s *screen) read()        { _, _ = io.Copy(&s.buf, s.tty) }
+func (s *screen) text() string { return s.buf.String() }
+
+func (s *screen) say(text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.tty, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *screen) expect(text string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.text(), text); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no %q on the screen:\n%s", text, s.text())
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// pick resolves names of boxes that are there. A name that only the Envfile knows is told apart from one that nobody
+// knows.
+func (s *session) pick(ctx context.Context, scene *provision.Scene, names []string) ([]provision.Box, error) {
+	boxes, err := scene.Select(names)
+	var none *provision.NoBoxError
+	if !errors.As(err, &none) {
+		return boxes, err
+	}
+	for _, b := range s.written(ctx) {
+		if b.Name == none.Name || b.Label == none.Name {
+			return nil, &provision.StateError{Box: none.Name, State: resource.StateAbsent, Hint: "envy up " + none.Name}
+		}
+		if none.Suggestion == "" {
+			none.Suggestion = diag.Suggest(none.Name, []string{b.Name, b.Label})
+		}
+	}
+	return nil, none
+}
+
+// pickOne is the box that ssh, exec and their like are about: the one that is named, else the primary.
+func (s *session) pickOne(ctx context.Context, scene *provision.Scene, names []string) (provision.Box, error) {
+	if len(names) == 0 {
+		return scene.Primary()
+	}
+	boxes, err := s.pick(ctx, scene, names)
+	if err != nil {
+		return provision.Box{}, err
+	}
+	return boxes[0], nil
+}
+
+// written are the Envfile's boxes, none where it cannot be read. Nobody is asked and nothing is said.
+func (s *session) written(ctx context.Context) []*config.Box {
+	layers, err := s.place.layers()
+	if err != nil {
+		return nil
+	}
+	values, err := s.values(s.place)
+	if err != nil {
+		return nil
+	}
+	project, _ := provision.Load(ctx, layers, values, s.place.identity)
+	if project == nil {
+		return nil
+	}
+	return project.Config.Boxes
+}
+
+// runBox is the box that run copies: one that the Envfile has, there or not.
+func runBox(p *provision.Project, names []string) (string, error) {
+	var known []string
+	for _, b := range p.Config.Boxes {
+		known = append(known, b.Name)
+		if len(names) == 0 && b.Primary {
+			return b.Name, nil
+		}
+		if len(names) == 0 {
+			continue
+		}
+		if ok, _ := path.Match(names[0], b.Name); ok || b.Label == names[0] {
+			return b.Name, nil
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return "", &provision.NoBoxError{Name: names[0], Suggestion: diag.Suggest(names[0], known), Known: known}
+	case len(known) == 0:
+		return "", fmt.Errorf("the Envfile has no box")
+	}
+	return known[0], nil
+}
+
+// workingDir is where the caller stands, behind links, as mounts name it.
+func (s *session) workingDir() string {
+	at, err := s.place.checkout.Resolve(s.g.dir)
+	if err != nil {
+		return s.g.dir
+	}
+	return at.Real
+}

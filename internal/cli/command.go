@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+)
+
+// run is what a command does once its flags are read.
+type run func(ctx context.Context, c *cli.Context, s *session) error
+
+// command makes one of the table: its flags, and run with a session.
+func (a *app) command(name, usage, operands string, do run, flags ...cli.Flag) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, ArgsUsage: operands, Flags: flags, HideHelpCommand: true, OnUsageError: a.usage,
+		Action: func(c *cli.Context) error {
+			s, err := a.begin(c)
+			if err != nil {
+				return err
+			}
+			return do(c.Context, c, s)
+		},
+	}
+}
+
+// entering makes a command whose exit code is that of what runs in the box: envy's own failures are 255.
+func (a *app) entering(name, usage, operands string, do run, flags ...cli.Flag) *cli.Command {
+	cmd := a.command(name, usage, operands, do, flags...)
+	wrap := func(err error) error {
+		if err == nil || is[*statusError](err) || isInterrupted(err) {
+			return err
+		}
+		return &ownError{err}
+	}
+	action := cmd.Action
+	cmd.Action = func(c *cli.Context) error { return wrap(action(c)) }
+	cmd.OnUsageError = func(c *cli.Context, err error, sub bool) error { return wrap(a.usage(c, err, sub)) }
+	return cmd
+}
+
+// commands is the table of all commands, in the order of help.
+func (a *app) commands() []*cli.Command {
+	list := []*cli.Command{
+		a.initCommand(), a.validateCommand(), a.fmtCommand(),
+		a.planCommand(), a.upCommand(), a.statusCommand(),
+		a.sshCommand(), a.execCommand(), a.runCommand(),
+		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
+		a.provisionCommand(), a.logsCommand(), a.portCommand(),
+		a.versionCommand(), a.completionCommand(), a.completeCommand(),
+	}
+	for _, n := range notBuilt() {
+		list = append(list, a.refusing(n.name, n.instead))
+	}
+	return list
+}
+
+// refusing is a command that does not exist yet; its flags are nobody's to judge.
+func (a *app) refusing(name, instead string) *cli.Command {
+	return &cli.Command{
+		Name: name, Hidden: true, HideHelp: true, SkipFlagParsing: true,
+		Action: func(*cli.Context) error { return &notBuiltError{"envy " + name, instead} },
+	}
+}
+
+// absence is a command that is not built, and what does its work until then.
+type absence struct{ name, instead string }
+
+func notBuilt() []absence {
+	return []absence{
+		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
+		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
+		{"box", "images, packages and setup blocks stand in the Envfile itself; template blocks come with the catalogue"},
+		{"package", "docker commit and docker save carry a box's file system elsewhere"},
+		{"lock", "image references with a digest (image = \"name@sha256:…\") are pinned without a lock file"},
+		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},
+		{"import", "envy init writes an Envfile to start from"},
+		{"export", "docker inspect shows what envy made"},
+		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},
+		{"trust", "an Envfile that reaches outside its project is refused until then"},
+		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
+		{"prune", "envy destroy --volumes in a checkout leaves nothing of it; docker system prune takes unused images"},
+		{"events", "docker events --filter label=io.envy.project"},
+		{"df", "envy status --size; docker system df"},
+		{"top", "envy exec BOX ps; docker top"},
+		{"cp", "a share; docker cp with the container's name, which envy status shows"},
+	}
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/internal/view"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// sink is where the session's events go; it draws from the first one on.
+func (s *session) sink() *view.Progress {
+	if s.progress == nil {
+		s.progress = s.view.Progress()
+		s.onClose(s.progress.Close)
+	}
+	return s.progress
+}
+
+// settle ends live progress, so that what follows stands below it.
+func (s *session) settle() error {
+	if s.progress == nil {
+		return nil
+	}
+	return s.progress.Close()
+}
+
+// env opens the engine; nothing is sent to it yet.
+func (s *session) env() (provision.Env, error) {
+	p, err := s.open()
+	if err != nil {
+		return provision.Env{}, err
+	}
+	if s.engine == nil {
+		o := EngineOptions{Context: s.g.context, Getenv: s.app.getenv, Version: s.app.m.Version, Events: s.sink()}
+		if s.g.debug {
+			o.OnCall = s.debug()
+		}
+		if s.engine, err = s.app.m.Open(o); err != nil {
+			return provision.Env{}, err
+		}
+		s.onClose(s.engine.Close)
+	}
+	return provision.Env{
+		Engine: s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
+		Output: s.sink().Output,
+	}, nil
+}
+
+// debug tells of each call on stderr.
+func (s *session) debug() func(method, path string, took time.Duration, err error) {
+	var mu sync.Mutex
+	return func(method, path string, took time.Duration, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		failed := ""
+		if err != nil {
+			failed = ": " + err.Error()
+		}
+		t := s.view.Err.Text()
+		t.Add(view.Line(fmt.Sprintf("engine %8.1f ms  %s %s%s", float64(took.Microseconds())/1000, method, path, failed)), "\n")
+		_ = s.view.Err.Print(t) // a stream that is gone needs no debugging
+	}
+}
+
+// reach is env with what only a ping tells; the driver would send that ping first in any case.
+func (s *session) reach(ctx context.Context) (provision.Env, resource.Engine, error) {
+	env, err := s.env()
+	if err != nil {
+		return env, resource.Engine{}, err
+	}
+	engine, err := env.Engine.Ping(ctx)
+	env.Local, s.about = strings.HasPrefix(engine.Endpoint, "unix://"), engine
+	return env, engine, err
+}
+
+// makingEnv is lockedEnv for commands that make boxes.
+func (s *session) makingEnv(ctx context.Context, command string) (provision.Env, error) {
+	env, err := s.lockedEnv(ctx, command)
+	if err != nil {
+		return env, err
+	}
+	return env, s.secrets(ctx, &env)
+}
+
+// lockedEnv is reach for commands that change things: one envy at a time for an engine and a checkout. It holds until
+// unlock, or until the session is closed.
+func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env, error) {
+	env, engine, err := s.reach(ctx)
+	if err != nil {
+		return env, err
+	}
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return env, fmt.Errorf("envy's folder for its state: %w", err)
+	}
+	defer state.Close()
+	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
+	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy " + command, Since: s.app.m.Now()}
+	unlock, err := state.Lock(ctx, "locks", name, me, func(h hostfs.Holder) {
+		text := "waiting for another envy in this checkout"
+		if h.PID != 0 {
+			text = fmt.Sprintf("waiting for %s (process %d%s)", h.Command, h.PID, since(s.app.m.Now(), h.Since))
+		}
+		s.sink().Send(event.Event{Kind: event.Note, Text: text})
+	})
+	if err != nil {
+		return env, err
+	}
+	s.unlock = sync.OnceValue(unlock)
+	s.onClose(s.unlock)
+	return env, nil
+}
+
+// secrets adds what only making boxes needs: the key of sensitive values and the secret of the package cache.
+func (s *session) secrets(ctx context.Context, env *provision.Env) error {
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return fmt.Errorf("envy's folder for its state: %w", err)
+	}
+	defer state.Close()
+	key, err := secret(ctx, state, "key")
+	if err != nil {
+		return err
+	}
+	cache, err := secret(ctx, state, "cache")
+	if err != nil {
+		return err
+	}
+	env.Key, env.Cache = key, hex.EncodeToString(cache)
+	return nil
+}
+
+const secretBytes = 32
+
+// secret reads random bytes that were made at first need. Under a lock, so that two first commands agree.
+func secret(ctx context.Context, state *hostfs.Tree, name string) ([]byte, error) {
+	if data, err := readSecret(state, name); !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	unlock, err := state.Lock(ctx, "locks", "secrets", hostfs.Holder{}, func(hostfs.Holder) {})
+	if err != nil {
+		return nil, err
+	}
+	defer unlock() //nolint:errcheck // gives the lock back
+	if data, err := readSecret(state, name); !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	data := make([]byte, secretBytes)
+	_, _ = rand.Read(data) // never fails
+	return data, state.WriteFile(name, data, 0o600)
+}
+
+func readSecret(state *hostfs.Tree, name string) ([]byte, error) {
+	data, err := state.ReadFile(name, secretBytes)
+	if err == nil && len(data) != secretBytes {
+		err = fmt.Errorf("%s/%s is damaged: %d bytes instead of %d; remove it to have a new one made", state.Dir(), name, len(data), secretBytes)
+	}
+	return data, err
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/hostfs"
+)
+
+const defaultImage = "debian:bookworm-slim"
+
+func (a *app) initCommand() *cli.Command {
+	return a.command("init", "write an Envfile to start from", "", func(_ context.Context, c *cli.Context, s *session) error {
+		names, err := atMost(c, 1)
+		if err != nil {
+			return err
+		}
+		if len(names) == 1 {
+			return notImported(names[0])
+		}
+		return s.init(c.String("image"), c.String("output"), c.Bool("force"))
+	},
+		&cli.StringFlag{Name: "image", Usage: "the box's base `IMAGE`", Value: defaultImage},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; - is stdout", DefaultText: "Envfile"},
+		&cli.BoolFlag{Name: "force", Usage: "replace a file that is there"},
+	)
+}
+
+// foreignFiles are what init will read one day.
+func foreignFiles() []string {
+	return []string{
+		".devcontainer/devcontainer.json", ".devcontainer.json", "compose.yaml", "compose.yml", "docker-compose.yml",
+		"docker-compose.yaml", "Dockerfile", "Vagrantfile",
+	}
+}
+
+// notImported refuses what is named on the command line.
+func notImported(name string) error {
+	for _, f := range foreignFiles() {
+		if filepath.Base(f) == filepath.Base(name) {
+			return &notBuiltError{"importing a " + filepath.Base(f), "envy init without operands writes an Envfile to fill in by hand"}
+		}
+	}
+	return &notBuiltError{
+		fmt.Sprintf("the catalogue of boxes (%q)", name), "envy init --image IMAGE writes an Envfile on an image of your choice",
+	}
+}
+
+func (s *session) init(image, output string, force bool) error {
+	path := s.g.file
+	if path == "" {
+		path = filepath.Join(s.g.dir, hostfs.Envfile)
+	}
+	if output != "" && output != "-" {
+		path = inDir(s.g.dir, output)
+	}
+	dir := filepath.Dir(path)
+	text := config.Template(safeName(filepath.Base(dir)), image)
+	if _, list := config.Parse(config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
+		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", image)}
+	}
+	if output == "-" {
+		return s.view.Out.Print(s.view.Out.Text().Add(string(text)))
+	}
+	folder, err := hostfs.OpenTree(dir)
+	if err != nil {
+		return &typedPathError{dir, err}
+	}
+	defer folder.Close()
+	if err := mayWrite(folder, filepath.Base(path), force); err != nil {
+		return err
+	}
+	caller, err := s.process().Caller(dir)
+	if err != nil {
+		return err
+	}
+	if err := caller.WritePath(path, text, 0o644); err != nil {
+		return err
+	}
+	ignored, err := ignoreLocal(folder, caller, dir)
+	if err != nil {
+		return err
+	}
+	return s.showInit(folder, path, ignored)
+}
+
+// mayWrite refuses to replace a file, or to put one form of the Envfile beside the other.
+func mayWrite(folder *hostfs.Tree, name string, force bool) error {
+	if _, err := folder.Lstat(name); err == nil && !force {
+		return fmt.Errorf("%s is there already; --force replaces it", name)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	other := map[string]string{hostfs.Envfile: hostfs.EnvfileJSON, hostfs.EnvfileJSON: hostfs.Envfile}[name]
+	if other == "" {
+		return nil
+	}
+	if _, err := folder.Lstat(other); err == nil {
+		return &hostfs.BothError{Dir: folder.Dir()}
+	}
+	return nil
+}
+
+// ignoreLocal adds the personal layer to .gitignore, and reports whether it had to.
+func ignoreLocal(folder *hostfs.Tree, caller hostfs.Caller, dir string) (bool, error) {
+	const name = ".gitignore"
+	old, err := folder.ReadFile(name, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	for line := range strings.Lines(string(old)) {
+		if slices.Contains([]string{hostfs.EnvfileLocal, "/" + hostfs.EnvfileLocal}, strings.TrimSpace(line)) {
+			return false, nil
+		}
+	}
+	text := string(old)
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return true, caller.WritePath(filepath.Join(dir, name), []byte(text+"/"+hostfs.EnvfileLocal+"\n"), 0o644)
+}
+
+func (s *session) showInit(folder *hostfs.Tree, path string, ignored bool) error {
+	for _, f := range foreignFiles() {
+		if _, err := folder.Lstat(f); err == nil {
+			if err := s.note("found " + f + ": importing it is not built yet, so nothing of it is in the Envfile"); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.note("wrote " + path); err != nil {
+		return err
+	}
+	if ignored {
+		if err := s.note("added Envfile.local to .gitignore: it is for what is yours alone"); err != nil {
+			return err
+		}
+	}
+	return s.note("next: look through it, then envy up")
+}

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/envyhq/envy/internal/view"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/driver"
+)
+
+func (a *app) logsCommand() *cli.Command {
+	return a.command("logs", "what boxes printed", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
+		names, _, dashed := operands(c)
+		if dashed {
+			return &usageError{text: "envy logs runs no command: take the -- away"}
+		}
+		o, err := logOptions(c, s.app.m.Now())
+		if err != nil {
+			return err
+		}
+		return s.logs(ctx, names, o)
+	},
+		&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what they print from now on"},
+		&cli.StringFlag{Name: "tail", Aliases: []string{"n"}, Usage: "only the last `N` lines of each box", DefaultText: "all"},
+		&cli.StringFlag{Name: "since", Usage: "only from `TIME` on: 2026-01-02T15:04:05Z, or how long ago: 10m"},
+		&cli.BoolFlag{Name: "timestamps", Aliases: []string{"t"}, Usage: "with the time of each line"},
+	)
+}
+
+func logOptions(c *cli.Context, now time.Time) (driver.LogOptions, error) {
+	o := driver.LogOptions{Follow: c.Bool("follow"), Tail: -1, Timestamps: c.Bool("timestamps")}
+	if tail := c.String("tail"); tail != "" && tail != "all" {
+		n, err := strconv.Atoi(tail)
+		if err != nil || n < 0 {
+			return o, &usageError{text: "--tail needs a number of lines, or all"}
+		}
+		o.Tail = n
+	}
+	since := c.String("since")
+	if since == "" {
+		return o, nil
+	}
+	if ago, err := time.ParseDuration(since); err == nil && ago >= 0 {
+		o.Since = now.Add(-ago)
+		return o, nil
+	}
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
+		if at, err := time.ParseInLocation(form, since, now.Location()); err == nil {
+			o.Since = at
+			return o, nil
+		}
+	}
+	return o, &usageError{text: "--since needs a time, as 2026-01-02T15:04:05Z, or how long ago, as 10m"}
+}
+
+// logs copies the boxes' output side by side; of several, each line says whose it is.
+func (s *session) logs(ctx context.Context, names []string, o driver.LogOptions) error {
+	env, scene, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.checkSyntax(); err != nil {
+		return err
+	}
+	boxes, err := s.pick(ctx, scene, names)
+	if err != nil {
+		return err
+	}
+	width := 0
+	for _, b := range boxes {
+		width = max(width, len(b.Name))
+	}
+	if len(boxes) == 1 && s.g.format != view.JSON {
+		return s.rawLogs(ctx, env, boxes[0], o)
+	}
+	p := &logPrinter{view: s.view, width: width, json: s.g.format == view.JSON}
+	if o.Follow {
+		group, ctx := errgroup.WithContext(ctx)
+		for _, b := range boxes {
+			group.Go(func() error { return p.copy(ctx, env, b, o) })
+		}
+		return group.Wait()
+	}
+	for _, b := range boxes {
+		if err := p.copy(ctx, env, b, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rawLogs copies one box's output, its errors to stderr, as it printed them.
+func (s *session) rawLogs(ctx context.Context, env provision.Env, b provision.Box, o driver.LogOptions) error {
+	out, errOut := s.view.Out.Logs(), s.view.Err.Logs()
+	if err := provision.Logs(ctx, env, b, o, out, errOut); err != nil {
+		return err
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return errOut.Flush()
+}
+
+// logPrinter writes whole lines of several boxes.
+type logPrinter struct {
+	mu    sync.Mutex
+	view  *view.View
+	width int
+	json  bool
+}
+
+// logLine is one line in JSON.
+type logLine struct {
+	Format  string `json:"format"` // "envy.log"
+	Version int    `json:"version"`
+	Box     string `json:"box"`
+	Stream  string `json:"stream"`
+	Text    string `json:"text"`
+}
+
+func (p *logPrinter) copy(ctx context.Context, env provision.Env, b provision.Box, o driver.LogOptions) error {
+	out, errOut := p.stream(b.Name, "stdout"), p.stream(b.Name, "stderr")
+	err := provision.Logs(ctx, env, b, o, out, errOut)
+	for _, l := range []*lines{out, errOut} {
+		if flushErr := l.flush(); err == nil {
+			err = flushErr
+		}
+	}
+	return err
+}
+
+func (p *logPrinter) stream(box, stream string) *lines {
+	return &lines{send: func(line string) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.json {
+			return p.view.Out.JSON(logLine{Format: "envy.log", Version: resultVersion, Box: box, Stream: stream, Text: line})
+		}
+		head := p.view.Out.Text().Paint(view.Accent, fmt.Sprintf("%s%s |", box, strings.Repeat(" ", p.width-len(box)))).Add(" ")
+		if err := p.view.Out.Print(head); err != nil {
+			return err
+		}
+		w := p.view.Out.Logs()
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
+			return err
+		}
+		return w.Flush()
+	}}
+}
+
+// maxLine bounds a line that has no end, in bytes.
+const maxLine = 64 << 10
+
+// lines parts a stream at its newlines; flush sends what has none at its end.
+type lines struct {
+	mu   sync.Mutex
+	rest []byte
+	send func(string) error
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, p...)
+	for {
+		i := bytes.IndexByte(l.rest, '\n')
+		switch {
+		case i >= 0:
+			line := strings.TrimSuffix(string(l.rest[:i]), "\r")
+			l.rest = l.rest[i+1:]
+			if err := l.send(line); err != nil {
+				return 0, err
+			}
+		case len(l.rest) < maxLine:
+			return len(p), nil
+		default:
+			line := string(l.rest)
+			l.rest = nil
+			return len(p), l.send(line)
+		}
+	}
+}
+
+func (l *lines) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.rest) == 0 {
+		return nil
+	}
+	line := string(l.rest)
+	l.rest = nil
+	return l.send(line)
+}

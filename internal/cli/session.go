@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/internal/term"
+	"github.com/envyhq/envy/internal/view"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// globals are the flags of every command.
+type globals struct {
+	file, dir, context string
+	yes, debug, quiet  bool
+	format             view.Format
+	vars, varFiles     []string
+}
+
+// session is one command that runs: what it was told, and what it has opened so far.
+type session struct {
+	app      *app
+	g        globals
+	streams  *term.Streams
+	view     *view.View
+	place    *place
+	engine   driver.Engine
+	about    resource.Engine // once it was pinged
+	progress *view.Progress
+	unlock   func() error // gives the lock back early
+	closers  []func() error
+}
+
+// begin reads the global flags.
+func (a *app) begin(c *cli.Context) (*session, error) {
+	g := globals{
+		file: c.String("file"), dir: a.m.Dir, context: c.String("context"), yes: c.Bool("yes"), debug: c.Bool("debug"),
+		quiet: c.Bool("quiet"), vars: c.StringSlice("var"), varFiles: c.StringSlice("var-file"),
+	}
+	var err error
+	if g.format, err = view.ParseFormat(c.String("format")); err != nil {
+		return nil, &usageError{text: err.Error()}
+	}
+	switch {
+	case g.quiet && g.format != view.JSON:
+		g.format = view.Quiet
+	case g.debug && g.format == view.Human:
+		g.format = view.Plain // calls are told line by line, which live progress would draw over
+	}
+	a.streams = a.m.Streams(c.Bool("no-color"))
+	a.view = view.New(a.streams, g.format)
+	if c.Bool("locked") {
+		return nil, &notBuiltError{"--locked", "there is no Envfile.lock yet: up takes the images that are there, or pulls what the references name now"}
+	}
+	if d := c.String("C"); d != "" {
+		g.dir = inDir(a.m.Dir, d)
+	}
+	if g.file == "" {
+		g.file = a.getenv("ENVY_FILE")
+	}
+	if g.file != "" {
+		g.file = inDir(g.dir, g.file)
+	}
+	a.session = &session{app: a, g: g, streams: a.streams, view: a.view}
+	return a.session, nil
+}
+
+// inDir makes a typed path absolute.
+func inDir(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// close gives back what was opened, the last first.
+func (s *session) close() {
+	for _, f := range slices.Backward(s.closers) {
+		_ = f() // nothing is lost by it: what was written was synced, what was asked was answered
+	}
+	s.closers = nil
+}
+
+func (s *session) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *session) process() hostfs.Process {
+	p := hostfs.ThisProcess()
+	p.Getenv = s.app.getenv
+	return p
+}
+
+// place is a checkout that was found. broken says why its Envfile cannot be read, where that is so: commands that live
+// on the engine's labels go on without it.
+type place struct {
+	checkout *hostfs.Checkout
+	caller   hostfs.Caller
+	machine  hostfs.Host
+	identity resource.Identity
+	broken   error
+}
+
+// open finds the checkout.
+func (s *session) open() (*place, error) {
+	if s.place != nil {
+		return s.place, nil
+	}
+	found, broken := s.find()
+	if found.Dir == "" {
+		return nil, broken
+	}
+	p := &place{broken: broken}
+	var err error
+	if p.caller, err = s.process().Caller(found.Dir); err != nil {
+		return nil, err
+	}
+	if p.checkout, err = hostfs.OpenCheckout(found, p.caller); err != nil {
+		return nil, err
+	}
+	s.onClose(p.checkout.Close)
+	if p.machine, err = hostfs.ThisHost(); err != nil {
+		return nil, err
+	}
+	p.identity = provision.NewIdentity(p.machine.ID, p.caller.UID, p.checkout.Dir(), p.checkout.Name())
+	s.place = p
+	return p, nil
+}
+
+func (s *session) find() (hostfs.Found, error) {
+	if s.g.file != "" {
+		found, err := hostfs.Named(s.g.file)
+		if err != nil && (found.Dir == "" || errors.Is(err, fs.ErrNotExist)) {
+			return hostfs.Found{}, &typedPathError{s.g.file, err}
+		}
+		return found, err
+	}
+	found, err := s.process().Find(s.g.dir)
+	if errors.Is(err, fs.ErrNotExist) && found.Dir == "" {
+		return found, &typedPathError{s.g.dir, err}
+	}
+	return found, err
+}
+
+// layers reads the Envfile and what is personal beside it.
+func (p *place) layers() ([]config.Source, error) {
+	if p.broken != nil {
+		return nil, p.broken
+	}
+	name := p.checkout.Name()
+	data, err := p.read(name)
+	if err != nil {
+		return nil, err
+	}
+	sources := []config.Source{{Name: name, Data: data}}
+	local, err := p.read(hostfs.EnvfileLocal)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sources, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tracked, err := p.checkout.Tracked(hostfs.EnvfileLocal)
+	if err != nil && !errors.Is(err, hostfs.ErrUnknown) {
+		return nil, err
+	}
+	if tracked {
+		return nil, diag.List{{
+			Summary: "Envfile.local is tracked by git", Range: diag.Range{File: hostfs.EnvfileLocal},
+			Detail: "It is for what is yours alone, answers to sensitive variables among it.",
+			Hint:   "git rm --cached Envfile.local, and add it to .gitignore",
+		}}.Err()
+	}
+	return append(sources, config.Source{Name: hostfs.EnvfileLocal, Data: local}), nil
+}
+
+func (p *place) read(name string) ([]byte, error) {
+	path, _ := p.checkout.Path(name)
+	data, err := p.checkout.ReadFile(path, 0)
+	if tooLarge := (*hostfs.TooLargeError)(nil); errors.As(err, &tooLarge) {
+		return nil, diag.List{{
+			Summary: fmt.Sprintf("%s is larger than %d bytes", name, tooLarge.Limit), Range: diag.Range{File: name},
+		}}.Err()
+	}
+	return data, err
+}
+
+// project loads the Envfile, asks for variables where there is somebody to ask, and shows warnings.
+func (s *session) project(ctx context.Context) (*provision.Project, error) {
+	p, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	layers, err := p.layers()
+	if err != nil {
+		return nil, err
+	}
+	values, err := s.values(p)
+	if err != nil {
+		return nil, err
+	}
+	project, list := provision.Load(ctx, layers, values, p.identity)
+	if list.HasErrors() && s.streams.Interactive() {
+		answered, err := s.askVariables(ctx, layers, &values)
+		if err != nil {
+			return nil, err
+		}
+		if answered {
+			project, list = provision.Load(ctx, layers, values, p.identity)
+		}
+	}
+	if err := list.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.view.Diagnostics(list); err != nil {
+		return nil, err
+	}
+	return project, nil
+}
+
+// projectIfWell is project for commands that go on without one: what is wrong becomes a warning, and nobody is asked.
+func (s *session) projectIfWell(ctx context.Context) (*provision.Project, error) {
+	p, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	var list diag.List
+	layers, err := p.layers()
+	if err == nil {
+		var values config.Values
+		if values, err = s.values(p); err == nil {
+			var project *provision.Project
+			if project, list = provision.Load(ctx, layers, values, p.identity); project != nil {
+				return project, nil
+			}
+			err = list.Err()
+		}
+	}
+	return nil, s.warnBroken(err)
+}
+
+// checkSyntax warns where the Envfile cannot be read, for commands that need nothing of it.
+func (s *session) checkSyntax() error {
+	layers, err := s.place.layers()
+	if err == nil {
+		_, list := config.Parse(layers...)
+		err = list.Err()
+	}
+	return s.warnBroken(err)
+}
+
+func (s *session) warnBroken(err error) error {
+	if err == nil {
+		return nil
+	}
+	list := s.app.describe(parts(err)[0])
+	first := list[0]
+	where := ""
+	if first.Range.File != "" {
+		where = " (" + first.Range.String() + ")"
+		if first.Range.Start.Line == 0 {
+			where = " (" + first.Range.File + ")"
+		}
+	}
+	return s.view.Diagnostics(diag.List{{
+		Severity: diag.Warning, Summary: "the Envfile cannot be used; going on with what the engine knows",
+		Detail: first.Summary + where, Hint: "envy validate shows all that is wrong with it",
+	}})
+}
+
+// gate refuses what reaches outside the project until there is a way to grant it trust.
+func gate(p *provision.Project) error {
+	var lines []string
+	for _, e := range p.Config.Gate {
+		where := ""
+		if e.Range.File != "" {
+			where = fmt.Sprintf("%s:%d: ", e.Range.File, e.Range.Start.Line)
+		}
+		lines = append(lines, where+e.What)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return &provision.RefusedError{
+		Text: "the Envfile reaches outside the project:\n" + strings.Join(lines, "\n"),
+		Hint: "granting trust (envy trust) is not built yet; take these out of the Envfile to go on",
+	}
+}
+
+// look opens the engine and finds what is there. It needs no Envfile.
+func (s *session) look(ctx context.Context) (provision.Env, *provision.Scene, error) {
+	p, err := s.open()
+	if err != nil {
+		return provision.Env{}, nil, err
+	}
+	env, err := s.env()
+	if err != nil {
+		return env, nil, err
+	}
+	scene, err := provision.Look(ctx, env, p.identity)
+	return env, scene, err
+}
+
+func since(now, then time.Time) string {
+	if then.IsZero() {
+		return ""
+	}
+	return ", for " + view.Duration(now.Sub(then))
+}

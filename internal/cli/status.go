@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/internal/view"
+	"github.com/envyhq/envy/provision"
+)
+
+func (a *app) statusCommand() *cli.Command {
+	return a.command("status", "boxes, their state, health, addresses and drift", "", func(ctx context.Context, c *cli.Context, s *session) error {
+		if _, err := atMost(c, 0); err != nil {
+			return err
+		}
+		switch {
+		case c.Bool("all"):
+			return &notBuiltError{"status --all", "docker ps --filter label=io.envy.project lists the boxes of all projects"}
+		case c.Bool("watch"):
+			return &notBuiltError{"status --watch", "watch envy status"}
+		}
+		return s.status(ctx, c.Bool("size"))
+	},
+		&cli.BoolFlag{Name: "size", Usage: "with disk use, which the engine has to count"},
+		&cli.BoolFlag{Name: "all", Usage: "all projects on the engine (not built yet)"},
+		&cli.BoolFlag{Name: "watch", Usage: "draw it again on every change (not built yet)"},
+	)
+}
+
+func (s *session) status(ctx context.Context, sized bool) error {
+	project, err := s.projectIfWell(ctx)
+	if err != nil {
+		return err
+	}
+	env, scene, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	var sizes map[string]provision.Size
+	if sized {
+		if sizes, err = provision.Sizes(ctx, env, scene); err != nil {
+			return err
+		}
+	}
+	o := view.StatusOptions{Project: scene.Identity.Project, Size: sized}
+	if o.Project == "" && project != nil {
+		o.Project = project.Config.Name
+	}
+	var rows []view.BoxRow
+	for _, b := range provision.Status(scene, project) {
+		row := rowOf(b)
+		if size, ok := sizes[b.Name]; ok {
+			row.Size = &size.Own
+		}
+		rows = append(rows, row)
+	}
+	return s.view.Status(rows, o)
+}
+
+func (a *app) portCommand() *cli.Command {
+	return a.command("port", "where a box's port is published", "[BOX [PORT]]", func(ctx context.Context, c *cli.Context, s *session) error {
+		names, err := atMost(c, 2)
+		if err != nil {
+			return err
+		}
+		return s.port(ctx, names)
+	})
+}
+
+func (s *session) port(ctx context.Context, names []string) error {
+	_, scene, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.checkSyntax(); err != nil {
+		return err
+	}
+	boxes, err := s.pick(ctx, scene, names[:min(len(names), 1)])
+	if err != nil {
+		return err
+	}
+	var rows []view.BoxRow
+	found := 0
+	for _, b := range boxes {
+		row := view.BoxRow{Name: b.Name}
+		for _, p := range view.NewPortRows(b.Ports) {
+			if len(names) < 2 || p.Name == names[1] || strconv.Itoa(p.Guest) == names[1] {
+				row.Ports = append(row.Ports, p)
+			}
+		}
+		found += len(row.Ports)
+		rows = append(rows, row)
+	}
+	if len(names) == 2 && found == 0 {
+		return noPort(boxes[0], names[1])
+	}
+	if s.g.format == view.JSON {
+		return s.view.JSON(view.NewPorts(rows))
+	}
+	t := s.view.Out.Text()
+	for _, b := range rows {
+		for _, p := range b.Ports {
+			if len(names) < 2 {
+				t.Add(fmt.Sprintf("%s %s %d/%s ", b.Name, p.Name, p.Guest, p.Protocol))
+			}
+			t.Add(p.HostPort(), "\n")
+		}
+	}
+	return s.view.Out.Print(t)
+}
+
+func noPort(b provision.Box, name string) error {
+	var known []string
+	for _, p := range b.Ports {
+		known = append(known, p.Name)
+	}
+	e := &usageError{text: fmt.Sprintf("box %q publishes no port %q", b.Name, name), hint: "it publishes none"}
+	if len(known) > 0 {
+		e.hint = "it publishes: " + strings.Join(known, ", ")
+	}
+	return e
+}

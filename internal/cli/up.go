@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/internal/view"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/plan"
+)
+
+// upFlags are what up and plan share, so that a plan is of what up would do.
+func upFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "no-provision", Usage: "run no provisioners"},
+		&cli.BoolFlag{Name: "provision", Usage: "run all provisioners, whatever ran before"},
+		&cli.BoolFlag{Name: "recreate", Usage: "replace the boxes even if nothing changed"},
+		&cli.BoolFlag{Name: "build", Usage: "build images anew"},
+	}
+}
+
+func paceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "timeout", Usage: "how long each box may take to become ready", Value: 5 * time.Minute},
+		&cli.IntFlag{Name: "parallel", Usage: "do at most `N` things at once", DefaultText: "8"},
+	}
+}
+
+func upOptions(c *cli.Context) (provision.UpOptions, error) {
+	names, _, dashed := operands(c)
+	o := provision.UpOptions{
+		Boxes: names, Recreate: c.Bool("recreate"), NoProvision: c.Bool("no-provision"), Provision: c.Bool("provision"),
+		Build: c.Bool("build"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
+	}
+	switch {
+	case dashed:
+		return o, &usageError{text: "envy " + c.Command.Name + " runs no command: take the -- away", hint: "envy ssh and envy exec run one"}
+	case o.NoProvision && o.Provision:
+		return o, &usageError{text: "--provision and --no-provision exclude each other"}
+	case o.Parallel < 0 || c.IsSet("parallel") && o.Parallel == 0:
+		return o, &usageError{text: "--parallel needs a number from 1"}
+	case o.Timeout < 0 || c.IsSet("timeout") && o.Timeout == 0:
+		return o, &usageError{text: "--timeout needs a time, as 90s or 5m"}
+	}
+	return o, nil
+}
+
+func (a *app) upCommand() *cli.Command {
+	flags := append(upFlags(), paceFlags()...)
+	flags = append(flags, &cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"})
+	return a.command("up", "make it so: create, change and start what the Envfile says", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
+		o, err := upOptions(c)
+		if err != nil {
+			return err
+		}
+		confirm := s.confirmLoss
+		if file := c.String("plan"); file != "" {
+			if o.Plan, err = readPlan(inDir(s.g.dir, file)); err != nil {
+				return err
+			}
+			confirm = s.confirmed // the plan names its losses, and was typed
+		}
+		return s.up(ctx, o, confirm)
+	}, flags...)
+}
+
+func (a *app) reloadCommand() *cli.Command {
+	return a.command("reload", "restart boxes, with what changed in the Envfile", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
+		o, err := upOptions(c)
+		if err != nil {
+			return err
+		}
+		o.Restart = true
+		return s.up(ctx, o, s.confirmLoss)
+	}, append([]cli.Flag{
+		&cli.BoolFlag{Name: "no-provision", Usage: "run no provisioners"},
+		&cli.BoolFlag{Name: "provision", Usage: "run all provisioners, whatever ran before"},
+	}, paceFlags()...)...)
+}
+
+// up is the call that up and reload share.
+func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provision.Confirm) error {
+	project, err := s.project(ctx)
+	if err != nil {
+		return err
+	}
+	if err := gate(project); err != nil {
+		return err
+	}
+	env, err := s.makingEnv(ctx, "up")
+	if err != nil {
+		return err
+	}
+	outcome, err := provision.Up(ctx, env, project, o, confirm)
+	if err := errors.Join(err, s.settle()); err != nil {
+		return errors.Join(err, skipped(outcome))
+	}
+	return s.showUp(ctx, project, outcome)
+}
+
+// confirmed shows a plan whose losses are confirmed.
+func (s *session) confirmed(_ context.Context, p *plan.Plan) error {
+	if p.Empty() {
+		return nil
+	}
+	return s.showPlan(p)
+}
+
+// skipped is what a failure left undone, nil for nothing.
+func skipped(o *provision.Outcome) error {
+	if o == nil || o.Report == nil || len(o.Report.Skipped) == 0 {
+		return nil
+	}
+	e := &skippedError{}
+	for _, step := range o.Report.Skipped {
+		if name := step.Address.String(); !slices.Contains(e.names, name) {
+			e.names = append(e.names, name)
+		}
+	}
+	return e
+}
+
+func (a *app) planCommand() *cli.Command {
+	flags := append(upFlags(),
+		&cli.BoolFlag{Name: "detailed-exitcode", Usage: "end with 2 when there are changes"},
+		&cli.StringFlag{Name: "out", Usage: "save the plan in `FILE`, for up --plan"},
+		&cli.BoolFlag{Name: "pull", Usage: "fetch missing images, to know all of the plan"},
+	)
+	return a.command("plan", "show what up would do", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
+		o, err := upOptions(c)
+		if err != nil {
+			return err
+		}
+		o.Pull = c.Bool("pull")
+		p, err := s.plan(ctx, o, c.String("out"))
+		if err != nil {
+			return err
+		}
+		if c.Bool("detailed-exitcode") && !p.Empty() {
+			return errChanges
+		}
+		return nil
+	}, flags...)
+}
+
+func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (*plan.Plan, error) {
+	project, err := s.project(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reaches := gate(project)
+	if reaches != nil && out != "" {
+		return nil, reaches
+	}
+	env, _, err := s.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.secrets(ctx, &env); err != nil {
+		return nil, err
+	}
+	p, err := provision.MakePlan(ctx, env, project, o)
+	if err := errors.Join(err, s.settle()); err != nil {
+		return nil, err
+	}
+	for i, x := range p.Problems {
+		if x.Clash != nil && x.Detail == "" {
+			p.Problems[i].Detail = portHolder(x.Clash.Port)
+		}
+	}
+	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
+	if err := s.view.Plan(p); err != nil {
+		return nil, err
+	}
+	if reaches != nil {
+		list := s.app.describe(reaches)
+		list[0].Severity = diag.Warning
+		list[0].Hint = "envy up refuses it: granting trust (envy trust) is not built yet"
+		if err := s.view.Diagnostics(list); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.Problems) > 0 {
+		return nil, &shownError{&provision.ProblemsError{Plan: p}}
+	}
+	if out != "" {
+		err = s.savePlan(p, out)
+	}
+	return p, err
+}
+
+// savePlan writes a plan that up can compare with a fresh one.
+func (s *session) savePlan(p *plan.Plan, out string) error {
+	if slices.ContainsFunc(p.Steps, func(x plan.Step) bool { return x.Op == plan.OpPull }) {
+		return &provision.RefusedError{
+			Text: "an image is missing, so all of the plan is not known yet; nothing was saved", Hint: "envy plan --pull --out " + out,
+		}
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("save the plan: %w", err)
+	}
+	if err := s.place.caller.WritePath(inDir(s.g.dir, out), append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("save the plan: %w", err)
+	}
+	return s.note("saved; apply it with: envy up --plan " + out)
+}
+
+// readPlan reads a saved plan. It is compared with a fresh one, never believed.
+func readPlan(path string) (*plan.Plan, error) {
+	data, err := hostfs.ReadPath(path, plan.MaxSaved)
+	if err != nil {
+		return nil, &typedPathError{path, err}
+	}
+	p, err := plan.Decode(data)
+	if err != nil {
+		return nil, &usageError{text: path + ": " + err.Error(), hint: "envy plan --out FILE writes one"}
+	}
+	return p, nil
+}
+
+// note says on stderr what is no result.
+func (s *session) note(text string) error {
+	if s.g.format == view.Quiet || s.g.format == view.JSON {
+		return nil
+	}
+	return s.view.Err.Print(s.view.Err.Text().Add(text, "\n"))
+}

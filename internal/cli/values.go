@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/internal/view"
+)
+
+// values is all that evaluation takes from outside the Envfile.
+func (s *session) values(p *place) (config.Values, error) {
+	v := config.Values{
+		Files:  files{FS: p.checkout.FS(), checkout: p.checkout},
+		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,
+		DefaultName: safeName(filepath.Base(p.checkout.Dir())), Version: s.app.m.Version, Env: s.app.m.LookupEnv,
+		Host: config.Host{
+			UID: p.caller.UID, GID: p.caller.GID, OS: runtime.GOOS, Arch: runtime.GOARCH,
+			CPUs: p.machine.CPUs, Memory: int64(p.machine.Memory),
+		},
+		Checkout: p.identity.Checkout, Sockets: s.sockets(p),
+	}
+	for _, text := range slices.Backward(s.g.vars) { // of two, the later one wins, as in Terraform
+		name, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return v, &usageError{text: fmt.Sprintf("--var %s: write --var NAME=VALUE", text)}
+		}
+		v.Vars = append(v.Vars, config.Var{Name: name, Value: value, Origin: "--var"})
+	}
+	for _, name := range slices.Backward(s.g.varFiles) {
+		data, err := hostfs.ReadPath(inDir(s.g.dir, name), 0)
+		if err != nil {
+			return v, &typedPathError{name, err}
+		}
+		v.VarFiles = append(v.VarFiles, config.Source{Name: name, Data: data})
+	}
+	return v, nil
+}
+
+// sockets is the engine's own socket where the environment says that it is not in the usual place: a share of it is one
+// for the gate.
+func (s *session) sockets(p *place) []string {
+	path, ok := strings.CutPrefix(s.app.getenv("DOCKER_HOST"), "unix://")
+	if !ok {
+		return nil
+	}
+	at, err := p.checkout.Resolve(path)
+	if err != nil {
+		return []string{path}
+	}
+	return []string{path, at.Real}
+}
+
+var unsafeName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// maxName is how long the name of a project may be that a directory gave; with a box's it must fit a host name.
+const maxName = 40
+
+// safeName makes a project's name of a directory's.
+func safeName(dir string) string {
+	name := strings.Trim(unsafeName.ReplaceAllString(strings.ToLower(dir), "-"), "-")
+	name = strings.TrimRight(name[:min(len(name), maxName)], "-")
+	if name == "" || name == "localhost" {
+		return "project"
+	}
+	return name
+}
+
+// askVariables asks for what nothing gives a value, and offers to keep the answers. It reports whether it asked.
+func (s *session) askVariables(ctx context.Context, layers []config.Source, v *config.Values) (bool, error) {
+	file, _ := config.Parse(layers...)
+	if file == nil {
+		return false, nil
+	}
+	unset := file.Unset(ctx, *v)
+	for _, u := range unset {
+		answer, err := s.askVariable(ctx, u)
+		if err != nil {
+			return false, err
+		}
+		v.Vars = append(v.Vars, config.Var{Name: u.Name, Value: answer, Origin: "the answer for " + u.Name})
+		if err := s.offerToKeep(ctx, u, answer); err != nil {
+			return false, err
+		}
+	}
+	return len(unset) > 0, nil
+}
+
+func (s *session) askVariable(ctx context.Context, u config.Variable) (string, error) {
+	question := "variable " + u.Name
+	if u.Type != "" {
+		question += " (" + u.Type + ")"
+	}
+	if u.Description != "" {
+		question += ": " + u.Description
+	}
+	question = view.Line(question) + "\n>"
+	if u.Sensitive {
+		return s.streams.AskSecret(ctx, question)
+	}
+	return s.streams.Ask(ctx, question)
+}
+
+// offerToKeep adds the answer to Envfile.local, unless that speaks of the variable already.
+func (s *session) offerToKeep(ctx context.Context, u config.Variable, answer string) error {
+	old, err := s.place.read(hostfs.EnvfileLocal)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil // loading has said or will say what is wrong with it
+	}
+	block, ok := keptVariable(old, u, answer)
+	if !ok {
+		return nil
+	}
+	keep, err := s.streams.Confirm(ctx, "keep the answer in Envfile.local?")
+	if err != nil || !keep {
+		return err
+	}
+	path, _ := s.place.checkout.Path(hostfs.EnvfileLocal)
+	return s.place.checkout.WriteFile(path, block, 0o600)
+}
+
+// keptVariable is Envfile.local with one more variable; false where that would not be a file that can be read.
+func keptVariable(old []byte, u config.Variable, answer string) ([]byte, bool) {
+	value := answer
+	switch u.Type {
+	case "", "string", "any":
+		value = quote(answer)
+	}
+	block := bytes.Clone(old)
+	if n := len(block); n > 0 && block[n-1] != '\n' {
+		block = append(block, '\n')
+	}
+	block = fmt.Appendf(block, "\nvariable %q {\n  default = %s\n}\n", u.Name, value)
+	block = bytes.TrimLeft(block, "\n")
+	_, list := config.Parse(config.Source{Name: hostfs.EnvfileLocal, Data: block})
+	return block, !list.HasErrors()
+}
+
+// quote writes a string as HCL does, without templates.
+func quote(s string) string {
+	q := strconv.QuoteToGraphic(s)
+	q = strings.NewReplacer(`\a`, `\u0007`, `\b`, `\u0008`, `\f`, `\u000c`, `\v`, `\u000b`).Replace(q)
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(q)
+}
