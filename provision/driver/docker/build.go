@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,10 +76,11 @@ func (e *Engine) build(ctx context.Context, b driver.Build, kit bool, sink event
 		Labels: b.Labels, NoCache: b.NoCache, PullParent: b.Pull, Remove: true, ForceRemove: true,
 		Version: build.BuilderV1,
 	}
-	var report reporter = newClassicReport(sink, parent)
+	names := titlesFor(b, open)
+	var report reporter = newClassicReport(sink, parent, names)
 	if kit {
 		opts.Version, opts.BuildID = build.BuilderBuildKit, rand.Text()
-		report = newTraceReport(sink, parent)
+		report = newTraceReport(sink, parent, names)
 	}
 	err = e.runBuild(ctx, body, opts, report)
 	failed := report.end(err != nil)
@@ -93,6 +95,31 @@ func (e *Engine) build(ctx context.Context, b driver.Build, kit bool, sink event
 		return body.failed()
 	}
 	return e.buildError(err, failed, b, open)
+}
+
+// titles name steps as their recipe does: "packages" says more than the instruction by which that is run.
+type titles struct {
+	dockerfile string
+	locate     func(line int) string // nil: instructions are shown as they are
+}
+
+func titlesFor(b driver.Build, open func() (io.ReadCloser, error)) titles {
+	if b.Locate == nil {
+		return titles{}
+	}
+	text, err := dockerfileOf(open, b.Dockerfile)
+	if err != nil { // the build will say so
+		return titles{}
+	}
+	return titles{dockerfile: text, locate: b.Locate}
+}
+
+// of gives the title of a step; text is what it is called otherwise.
+func (t titles) of(line func(dockerfile string) int, text, instruction string) string {
+	if t.locate != nil && strings.HasPrefix(instruction, "RUN ") {
+		return cmp.Or(t.locate(line(t.dockerfile)), text)
+	}
+	return text
 }
 
 // runBuild sends the context and follows the answer to its end. The transport closes body.

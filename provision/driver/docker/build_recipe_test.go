@@ -28,7 +28,7 @@ func buildRecipe(t *testing.T, e *Engine, kit bool, in recipe.Input) (tag string
 	}
 	tag, rec = imageTag(t, e, "recipe"), &event.Recorder{}
 	err = e.build(t.Context(), driver.Build{
-		Tag: tag, Dockerfile: recipe.Dockerfile, Context: r.Context, Classic: r.Classic,
+		Tag: tag, Dockerfile: recipe.Dockerfile, Context: r.Context, Classic: r.Classic, Locate: r.Locate,
 		Labels: map[string]string{resource.LabelRecipe: recipe.Label(resource.ImageSpec{Base: in.Base.BaseID, Packages: in.Packages})},
 	}, kit, rec, "image.x")
 	return tag, r, rec, err
@@ -60,7 +60,7 @@ func oddBase(t *testing.T, e *Engine, user string) string {
 	t.Helper()
 	tag := imageTag(t, e, "odd")
 	err := e.Build(t.Context(), driver.Build{Tag: tag, Context: contextOf(map[string]string{
-		"Dockerfile": "FROM " + testImage + "\nUSER " + user + "\nWORKDIR /srv\nSHELL [\"/bin/false\"]\n" +
+		"Dockerfile": from + "USER " + user + "\nWORKDIR /srv\nSHELL [\"/bin/false\"]\n" +
 			"ENTRYPOINT [\"/bin/entry\", \"a b\"]\nCMD [\"c\"]\nENV GREETING=hello\nEXPOSE 80\nSTOPSIGNAL SIGINT\n",
 	})}, event.Discard{}, "image.x")
 	if err != nil {
@@ -90,7 +90,7 @@ func setupsInput(base string) recipe.Input {
 }
 
 func TestSetups(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	trees := map[string][]string{}
 	for _, user := range []string{"nobody", `""`} {
 		base := oddBase(t, e, user)
@@ -139,18 +139,21 @@ func TestSetups(t *testing.T) {
 }
 
 func TestFailingSetupIsLocated(t *testing.T) {
-	e := openEngine(t)
-	in := recipe.Input{From: testImage, Setups: []resource.SetupWanted{
+	e := openImages(t)
+	in := recipe.Input{From: oddBase(t, e, "nobody"), Setups: []resource.SetupWanted{
 		{Name: "good", Script: "true"},
 		{Name: "bad", Script: "echo the reason >&2\nfalse\necho not reached", User: "nobody"},
 		{Name: "later", Script: "true"},
 	}}
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
-			_, r, _, err := buildRecipe(t, e, kit, in)
+			_, r, rec, err := buildRecipe(t, e, kit, in)
 			var failed *driver.BuildError
 			if !errors.As(err, &failed) {
 				t.Fatalf("%v is no BuildError", err)
+			}
+			if !slices.ContainsFunc(rec.Events(), func(e event.Event) bool { return e.Kind == event.Start && e.Text == "setup.bad" }) {
+				t.Errorf("no task is called setup.bad: %s", told(rec))
 			}
 			if got := r.Locate(failed.Line); got != "setup.bad" {
 				t.Errorf("line %d is %q, want setup.bad", failed.Line, got)
@@ -164,7 +167,7 @@ func TestFailingSetupIsLocated(t *testing.T) {
 
 func openDebian(t *testing.T) *Engine {
 	t.Helper()
-	e := openEngine(t)
+	e := openImages(t)
 	if _, err := e.Image(t.Context(), debianImage, ""); err != nil {
 		withoutEngine(t, err)
 	}
@@ -250,11 +253,11 @@ func TestPackageThatIsNotThere(t *testing.T) {
 // A manager that no image here has gets its package names whole, through either builder: a stand-in writes down what it
 // is called with. What each manager is called with is tested in package recipe.
 func TestOtherManager(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	names := []string{"plain=1.2*", "two words", "it's", "$HOME", `back\slash`}
 	base := imageTag(t, e, "apk")
 	err := e.Build(t.Context(), driver.Build{Tag: base, Context: contextOf(map[string]string{
-		"Dockerfile":  "FROM " + testImage + "\nCOPY bin/manager /sbin/apk\n",
+		"Dockerfile":  from + "COPY bin/manager /sbin/apk\n",
 		"bin/manager": "#!/bin/sh\nfor a; do [ \"$a\" != -- ] || seen=1; [ -z \"$seen\" ] || printf '%s\\n' \"$a\"; done >/called\n",
 	})}, event.Discard{}, "image.x")
 	if err != nil {

@@ -23,6 +23,22 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
+// from begins the tests' Dockerfiles. The label tells what they leave behind from everybody else's.
+const from = "FROM " + testImage + "\nLABEL envyimg=1\n"
+
+// openImages is openEngine, and takes away the layers that failed and repeated builds leave.
+func openImages(t *testing.T) *Engine {
+	t.Helper()
+	e := openEngine(t)
+	t.Cleanup(func() {
+		left := filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("label", "envyimg"))
+		if _, err := e.api.ImagesPrune(context.WithoutCancel(t.Context()), left); err != nil {
+			t.Logf("clean up: %v", err) // somebody else prunes
+		}
+	})
+	return e
+}
+
 // builders are the two that the tests' engine may have. Every engine can do the classic one.
 func builders(t *testing.T, e *Engine) map[string]bool {
 	t.Helper()
@@ -131,7 +147,7 @@ func (f files) tree() []string {
 }
 
 func TestBuildOptionsReachBothBuilders(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
 			tag := imageTag(t, e, "options")
@@ -139,7 +155,7 @@ func TestBuildOptionsReachBothBuilders(t *testing.T) {
 				Tag: tag, Dockerfile: "sub/File", Target: "wanted", Args: map[string]string{"WORD": "it's $HOME"},
 				Labels: map[string]string{"io.envy.recipe": `{"v":1}`},
 				Context: contextOf(map[string]string{
-					"sub/File": "FROM " + testImage + " AS wanted\nARG WORD\nRUN echo \"$WORD\" >/word\nCOPY a /a\nFROM wanted\nRUN touch /beyond\n",
+					"sub/File": "FROM " + testImage + " AS wanted\nLABEL envyimg=1\nARG WORD\nRUN echo \"$WORD\" >/word\nCOPY a /a\nFROM wanted\nRUN touch /beyond\n",
 					"a":        "content",
 				}),
 			}
@@ -207,18 +223,18 @@ func checkTasks(t *testing.T, rec *event.Recorder) {
 }
 
 func TestFailedBuildNamesItsStep(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
 			rec := &event.Recorder{}
 			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
-				"Dockerfile": "FROM " + testImage + "\n\n# comment\nRUN true\nRUN for i in $(seq 30); do echo line $i; done; \\\n  echo why; exit 7\nRUN true\n",
+				"Dockerfile": from + "\n# comment\nRUN true\nRUN for i in $(seq 30); do echo line $i; done; \\\n  echo why; exit 7\nRUN true\n",
 			})}, kit, rec, "image.x")
 			var failed *driver.BuildError
 			if !errors.As(err, &failed) {
 				t.Fatalf("%v is no BuildError", err)
 			}
-			if failed.Line != 5 || !strings.HasPrefix(failed.Step, "RUN for i") {
+			if failed.Line != 6 || !strings.HasPrefix(failed.Step, "RUN for i") {
 				t.Errorf("line %d, step %q", failed.Line, failed.Step)
 			}
 			if n := len(failed.Lines); n != keptLines || failed.Lines[n-1] != "why" || failed.Lines[n-2] != "line 30" {
@@ -233,7 +249,7 @@ func TestFailedBuildNamesItsStep(t *testing.T) {
 }
 
 func TestMissingBase(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
 			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
@@ -251,7 +267,7 @@ func TestMissingBase(t *testing.T) {
 }
 
 func TestContextThatCannotBeRead(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	broken := errors.New("the disk is gone")
 	err := e.Build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(strings.NewReader(strings.Repeat("x", 1000)), failing{broken})), nil
@@ -277,7 +293,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 }
 
 func TestCancelEndsTheBuild(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
 			stop := errors.New("enough")
@@ -287,7 +303,7 @@ func TestCancelEndsTheBuild(t *testing.T) {
 			mark := randomHex(8)
 			go func() {
 				done <- e.build(ctx, driver.Build{Tag: "envyimg-cancelled:1", Context: contextOf(map[string]string{
-					"Dockerfile": "FROM " + testImage + "\nRUN echo " + mark + "; sleep 1000\n",
+					"Dockerfile": from + "RUN echo " + mark + "; sleep 1000\n",
 				})}, kit, rec, "image.x")
 			}()
 			printed := func() bool {
@@ -314,12 +330,12 @@ func TestCancelEndsTheBuild(t *testing.T) {
 }
 
 func TestNoCacheRunsAgain(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	for name, kit := range builders(t, e) {
 		t.Run(name, func(t *testing.T) {
 			tag := imageTag(t, e, "cache")
 			b := driver.Build{Tag: tag, Context: contextOf(map[string]string{
-				"Dockerfile": "FROM " + testImage + "\nRUN cat /proc/sys/kernel/random/uuid >/id\n",
+				"Dockerfile": from + "RUN cat /proc/sys/kernel/random/uuid >/id\n",
 			})}
 			build := func(noCache bool) string {
 				b.NoCache = noCache
@@ -340,14 +356,14 @@ func TestNoCacheRunsAgain(t *testing.T) {
 }
 
 func TestParallelBuilds(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	var group errgroup.Group
 	tags := make([]string, 4)
 	for i := range tags {
 		tags[i] = imageTag(t, e, fmt.Sprint("parallel-", i))
 		group.Go(func() error {
 			return e.Build(t.Context(), driver.Build{Tag: tags[i], Context: contextOf(map[string]string{
-				"Dockerfile": fmt.Sprintf("FROM %s\nRUN echo %d >/which\n", testImage, i),
+				"Dockerfile": fmt.Sprintf("%sRUN echo %d >/which\n", from, i),
 			})}, event.Discard{}, "image.x")
 		})
 	}
@@ -363,7 +379,7 @@ func TestParallelBuilds(t *testing.T) {
 
 // A Dockerfile's cache mounts are a checkout's own when its namespace goes along (§9, Package step).
 func TestCacheNamespace(t *testing.T) {
-	e := openEngine(t)
+	e := openImages(t)
 	if _, ok := builders(t, e)["buildkit"]; !ok {
 		t.Skip("this engine has no BuildKit")
 	}
@@ -372,7 +388,7 @@ func TestCacheNamespace(t *testing.T) {
 		tag := imageTag(t, e, name)
 		err := e.Build(t.Context(), driver.Build{
 			Tag: tag, Args: map[string]string{"BUILDKIT_CACHE_MOUNT_NS": namespace},
-			Context: contextOf(map[string]string{"Dockerfile": "FROM " + testImage + "\n# " + name +
+			Context: contextOf(map[string]string{"Dockerfile": from + "# " + name +
 				"\nRUN --mount=type=cache,id=" + id + ",target=/c echo " + name + " >>/c/log; cp /c/log /log\n"}),
 		}, event.Discard{}, "image.x")
 		if err != nil {

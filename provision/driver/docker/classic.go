@@ -13,13 +13,14 @@ import (
 type classicReport struct {
 	sink   event.Sink
 	parent string
+	titles titles
 	step   string // its instruction; "" before the first
 	n      int
 	output stepOutput
 }
 
-func newClassicReport(sink event.Sink, parent string) *classicReport {
-	return &classicReport{sink: sink, parent: parent}
+func newClassicReport(sink event.Sink, parent string, names titles) *classicReport {
+	return &classicReport{sink: sink, parent: parent, titles: names}
 }
 
 var (
@@ -45,7 +46,7 @@ func (r *classicReport) take(m message) error {
 			return fmt.Errorf("the engine's build output is not readable: %q", text)
 		}
 		r.n, r.step = n, strings.TrimSpace(s[3])
-		r.send(event.Start, "["+s[1]+"/"+s[2]+"] "+r.step)
+		r.send(event.Start, r.titles.of(r.line(n), "["+s[1]+"/"+s[2]+"] "+r.step, r.step))
 		return nil
 	}
 	if text == "" || r.step == "" || text == "\n" && len(r.output.partial) == 0 || classicOwn.MatchString(text) {
@@ -88,9 +89,13 @@ func (r *classicReport) end(failed bool) failure {
 	if r.step == "" {
 		return failure{}
 	}
-	n := r.n
 	return failure{
 		step: r.step, lines: r.output.kept, base: strings.HasPrefix(strings.ToUpper(r.step), "FROM "),
-		line: func(dockerfile string) int { return nthLine(dockerfile, n) },
+		line: r.line(r.n),
 	}
+}
+
+// line gives the way to find the line of the nth step.
+func (r *classicReport) line(n int) func(dockerfile string) int {
+	return func(dockerfile string) int { return nthLine(dockerfile, n) }
 }

@@ -11,7 +11,7 @@ import (
 
 func TestClassicReport(t *testing.T) {
 	rec := &event.Recorder{}
-	r := newClassicReport(rec, "p")
+	r := newClassicReport(rec, "p", titles{})
 	for _, s := range []string{
 		"Step 1/3 : FROM x", "\n", " ---> abc\n", "Step 2/3 : RUN make", "\n", " ---> Running in 1\n",
 		"one\ntw", "\x1b[91mwarning\n\x1b[0m", "o\n", "\x1b[91merr\x1b[0m", "Removing intermediate container 1\n",

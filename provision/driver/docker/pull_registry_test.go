@@ -70,7 +70,7 @@ func startRegistry(t *testing.T, user string) (host string) {
 func pushOwn(t *testing.T, e *Engine, ref, password string) resource.ImageFact {
 	t.Helper()
 	err := e.Build(t.Context(), driver.Build{Tag: ref, Context: contextOf(map[string]string{
-		"Dockerfile": "FROM " + testImage + "\nCOPY own /own\n", "own": strings.Repeat(randomHex(32), 20_000),
+		"Dockerfile": from + "COPY own /own\n", "own": strings.Repeat(randomHex(32), 20_000),
 	})}, event.Discard{}, "image.x")
 	if err != nil {
 		t.Fatal(err)

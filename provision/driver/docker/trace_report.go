@@ -14,6 +14,7 @@ import (
 type traceReport struct {
 	sink   event.Sink
 	parent string
+	titles titles
 	steps  map[string]*traceStep // by digest
 	order  []*traceStep
 }
@@ -28,8 +29,8 @@ type traceStep struct {
 	output stepOutput
 }
 
-func newTraceReport(sink event.Sink, parent string) *traceReport {
-	return &traceReport{sink: sink, parent: parent, steps: map[string]*traceStep{}}
+func newTraceReport(sink event.Sink, parent string, names titles) *traceReport {
+	return &traceReport{sink: sink, parent: parent, titles: names, steps: map[string]*traceStep{}}
 }
 
 func (r *traceReport) take(m message) error {
@@ -77,7 +78,8 @@ func (r *traceReport) vertex(v vertex) {
 	}
 	if !v.started.IsZero() && !step.begun {
 		step.begun = true
-		r.send(step, event.Event{Kind: event.Start, Text: step.name})
+		line, instruction := lineOf(step.name)
+		r.send(step, event.Event{Kind: event.Start, Text: r.titles.of(line, step.name, instruction)})
 	}
 	if v.completed.IsZero() || !step.begun || step.ended || v.err != "" { // a failure is told at the end, with its cause
 		return
@@ -129,11 +131,17 @@ func (r *traceReport) end(failed bool) failure {
 	if guilty == nil {
 		return failure{}
 	}
-	stage, n, text := splitVertex(guilty.name)
+	line, text := lineOf(guilty.name)
 	return failure{
 		step: text, text: guilty.err, lines: guilty.output.kept, base: guilty.quiet || strings.HasPrefix(text, "FROM "),
-		line: func(dockerfile string) int { return stepLine(dockerfile, stage, n, text) },
+		line: line,
 	}
+}
+
+// lineOf gives a vertex's instruction and the way to find its line.
+func lineOf(name string) (line func(dockerfile string) int, instruction string) {
+	stage, n, text := splitVertex(name)
+	return func(dockerfile string) int { return stepLine(dockerfile, stage, n, text) }, text
 }
 
 var vertexName = regexp.MustCompile(`^\[([^\]]*)\] ((?s).*)$`)

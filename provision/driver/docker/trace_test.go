@@ -72,7 +72,7 @@ func FuzzTrace(f *testing.F) {
 	f.Add([]byte(pb{}.msg(1, pb{}.str(1, "a").str(3, "[1/2] RUN x").msg(5, at(1)))))
 	f.Add([]byte(pb{}.msg(3, pb{}.str(1, "a").str(4, "x\ry\n"))))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := newTraceReport(event.Discard{}, "p")
+		r := newTraceReport(event.Discard{}, "p", titles{})
 		aux, err := json.Marshal(b)
 		if err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestTraceReport(t *testing.T) {
 	internal := pb{}.str(1, "sha256:i").str(3, "[internal] load metadata").msg(5, at(1))
 	log := func(s string) pb { return pb{}.str(1, "sha256:run").str(4, s) }
 	rec := &event.Recorder{}
-	r := newTraceReport(rec, "p")
+	r := newTraceReport(rec, "p", titles{})
 	for _, m := range []pb{
 		pb{}.msg(1, internal).msg(1, run).msg(1, from.msg(5, at(1))),
 		pb{}.msg(1, internal.msg(6, at(2))).msg(1, from.msg(5, at(1)).msg(6, at(3)).num(4, 1)),
