@@ -34,4 +34,3 @@ func TestConformanceInFile(t *testing.T) {
 		return suite(e)
 	})
 }
-

@@ -57,6 +57,8 @@ type machine struct {
 	// lenient: what is unknown succeeds. Image builds run scripts that are written for a real shell.
 	lenient bool
 	nested  bool // in $(…), which cannot wait
+	// captured: the command at hand has run a $(…), whose status an assignment takes over.
+	captured bool
 }
 
 // maxSteps bounds a script that never waits.
@@ -247,9 +249,23 @@ func (m *machine) expandAll(words []word) []string {
 	return out
 }
 
+// allArguments reports whether the word is "$@".
+func (w word) allArguments() bool {
+	found := false
+	for _, p := range w {
+		switch {
+		case p.Var == "@" && p.Quoted && !found:
+			found = true
+		case p.Text != "" || p.Var != "" || p.Sub != nil:
+			return false
+		}
+	}
+	return found
+}
+
 // expand gives the words that one becomes: unquoted expansions are split at blanks, "$@" at its arguments.
 func (m *machine) expand(w word) []string {
-	if len(w) == 3 && w[1].Var == "@" && w[1].Quoted && w[0].Text == "" && w[2].Text == "" {
+	if w.allArguments() {
 		args := m.top().Args
 		return slices.Clone(args[min(1, len(args)):])
 	}
@@ -308,7 +324,7 @@ func (m *machine) capture(nodes []node) string {
 		}
 	}}
 	sub.run()
-	m.p.Status = inner.Code
+	m.p.Status, m.captured = inner.Code, true
 	return strings.TrimRight(out.String(), "\n")
 }
 
@@ -341,15 +357,18 @@ func isName(s string) bool {
 
 // command runs one simple command.
 func (m *machine) command(n node) {
-	m.p.Status = 0
+	m.captured = false
 	set, words := m.assignments(n.Words)
 	argv := m.expandAll(words)
 	if len(argv) == 0 {
 		for _, a := range set {
 			m.set(a[0], a[1])
 		}
-		if m.p.Status == 0 {
-			m.p.Status = m.redirected(n.Redirs, func() int { return 0 })
+		if !m.captured {
+			m.p.Status = 0
+		}
+		if status := m.redirected(n.Redirs, func() int { return 0 }); status != 0 {
+			m.p.Status = status
 		}
 		m.failed(m.p.Status)
 		return
