@@ -70,25 +70,29 @@ func (e *Engine) fillAgent(ctx context.Context, v agentVolume, box, image string
 	return err
 }
 
-// deliverAgent copies the binary into the volume through a container that is never started. Engines have no other way
-// to write to a volume.
-func (e *Engine) deliverAgent(ctx context.Context, v agentVolume, image string) (err error) {
+// deliverAgent copies the binary into the volume.
+func (e *Engine) deliverAgent(ctx context.Context, v agentVolume, image string) error {
 	binary, err := v.agent.Binary()
 	if err != nil {
 		return &driver.Error{Kind: driver.Failed, Op: "unpack", Object: "agent", Text: err.Error(), Err: err}
 	}
-	suffix := randomHex(6)
-	archive, err := agentArchive(binary, suffix)
+	archive, err := agentArchive(binary, randomHex(6))
 	if err != nil {
 		return fmt.Errorf("pack the agent: %w", err)
 	}
-	object := quoted("volume", v.name)
 	e.removeStaleHelpers(ctx, v)
+	return e.unpack(ctx, v, image, v.name, wire.MountDir, archive)
+}
+
+// unpack writes to a volume, as if it were at target, through a container that is never started: engines have no other
+// way. The container needs an image, any one, and is told from others by the agent's name.
+func (e *Engine) unpack(ctx context.Context, v agentVolume, image, volume, target string, archive []byte) (err error) {
 	config := &container.Config{Image: image, Entrypoint: []string{wire.Path}, Labels: v.labels(e.opts.Version)}
 	host := &container.HostConfig{NetworkMode: "none", Mounts: []mount.Mount{{
-		Type: mount.TypeVolume, Source: v.name, Target: wire.MountDir, VolumeOptions: &mount.VolumeOptions{NoCopy: true},
+		Type: mount.TypeVolume, Source: volume, Target: target, VolumeOptions: &mount.VolumeOptions{NoCopy: true},
 	}}}
-	helper, err := e.api.ContainerCreate(ctx, config, host, nil, nil, v.name+"-"+suffix)
+	object := quoted("volume", volume)
+	helper, err := e.api.ContainerCreate(ctx, config, host, nil, nil, v.name+"-"+randomHex(6))
 	if err != nil {
 		return e.classify(err, "fill", object)
 	}
@@ -99,7 +103,7 @@ func (e *Engine) deliverAgent(ctx context.Context, v agentVolume, image string) 
 			err = removeErr
 		}
 	}()
-	err = e.api.CopyToContainer(ctx, helper.ID, wire.MountDir, bytes.NewReader(archive), container.CopyToContainerOptions{})
+	err = e.api.CopyToContainer(ctx, helper.ID, "/", bytes.NewReader(archive), container.CopyToContainerOptions{})
 	return e.classify(err, "fill", object)
 }
 
@@ -125,42 +129,65 @@ func (e *Engine) removeStaleHelpers(ctx context.Context, v agentVolume) {
 // agentArchive holds the binary under a name of this delivery and, behind it, its final name as a second link. Engines
 // unpack in order, so the final name never stands for half a file, whoever else delivers at the same time.
 func agentArchive(binary []byte, suffix string) ([]byte, error) {
-	base := strings.TrimPrefix(wire.Path, wire.MountDir+"/")
-	first := base + "." + suffix
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: first, Mode: 0o755, Size: int64(len(binary))}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(binary); err != nil {
-		return nil, err
-	}
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeLink, Name: base, Linkname: first, Mode: 0o755}); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	final := strings.TrimPrefix(wire.Path, "/")
+	first := final + "." + suffix
+	return archiveOf(
+		entry{tar.Header{Typeflag: tar.TypeReg, Name: first, Mode: 0o755, Size: int64(len(binary))}, binary},
+		entry{tar.Header{Typeflag: tar.TypeLink, Name: final, Linkname: first, Mode: 0o755}, nil},
+	)
 }
 
-// ownStateDir gives the record's volume in an unprivileged box to the user the agent runs as there: uid[:gid].
-func (e *Engine) ownStateDir(ctx context.Context, box, user string) error {
+// ownStateDir gives the record's folder in an unprivileged box to the user the agent runs as there, uid[:gid]. On a
+// read-only root it is a volume, which is reached by another container only.
+func (e *Engine) ownStateDir(ctx context.Context, box string, b driver.NewBox, user string, v agentVolume) error {
 	first, second, _ := strings.Cut(user, ":")
 	uid, err := strconv.Atoi(first)
 	if err != nil { // the image's own name for its user: the record lasts until the box stops
 		return nil
 	}
 	gid, _ := strconv.Atoi(second) // none is root's
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "./", Mode: 0o700, Uid: uid, Gid: gid}); err != nil {
+	archive, err := archiveOf(entry{tar.Header{
+		Typeflag: tar.TypeDir, Name: strings.TrimPrefix(wire.StateDir, "/") + "/", Mode: 0o700, Uid: uid, Gid: gid,
+	}, nil})
+	if err != nil {
+		return fmt.Errorf("pack the record's folder: %w", err)
+	}
+	if !b.Spec.ReadOnly {
+		return e.api.CopyToContainer(ctx, box, "/", bytes.NewReader(archive), container.CopyToContainerOptions{})
+	}
+	made, err := e.api.ContainerInspect(ctx, box)
+	if err != nil {
 		return err
+	}
+	for _, m := range made.Mounts {
+		if m.Destination == wire.StateDir {
+			return e.unpack(ctx, v, b.Image, m.Name, wire.StateDir, archive)
+		}
+	}
+	return nil
+}
+
+// entry is one of an archive.
+type entry struct {
+	header  tar.Header
+	content []byte
+}
+
+func archiveOf(entries ...entry) ([]byte, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, e := range entries {
+		if err := w.WriteHeader(&e.header); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(e.content); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return nil, err
 	}
-	return e.api.CopyToContainer(ctx, box, wire.StateDir, &archive, container.CopyToContainerOptions{})
+	return out.Bytes(), nil
 }
 
 // detached is a context for cleaning up: it outlives the caller's, but not long.

@@ -47,7 +47,7 @@ func (e *Engine) finish(ctx context.Context, id string, b driver.NewBox, c creat
 		}
 	}
 	if unprivileged(b.Spec) {
-		if err := e.ownStateDir(ctx, id, c.config.User); err != nil {
+		if err := e.ownStateDir(ctx, id, b, c.config.User, v); err != nil {
 			return err
 		}
 	}

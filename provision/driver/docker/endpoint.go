@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/connhelper"
@@ -160,7 +159,7 @@ func (o Options) tlsClient(verify bool) (*http.Client, error) {
 	return &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig: material,
-			DialContext:     (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:     (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
 		},
 		CheckRedirect: client.CheckRedirect,
 	}, nil

@@ -2,8 +2,10 @@ package docker
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -47,7 +49,8 @@ type Engine struct {
 	opts      Options
 	endpoint  string // as it was asked for: unix:///…, ssh://…
 
-	base string // URL before a request's path
+	base      string                // URL before a request's path
+	dialError atomic.Pointer[error] // the last failure to connect
 
 	pinged once[resource.Engine]
 	info   once[engineInfo]
@@ -91,6 +94,7 @@ func (e *Engine) connect(target endpoint) error {
 		e.transport.MaxIdleConns = 0 // no limit but the next
 		e.transport.MaxIdleConnsPerHost = maxIdle
 		e.transport.IdleConnTimeout = time.Minute
+		e.rememberDials()
 		return client.WithHTTPClient(shared)(c)
 	}
 	opts := append(target.opts,
@@ -111,6 +115,25 @@ func (e *Engine) connect(target endpoint) error {
 	e.api, e.http = api, shared
 	return nil
 }
+
+// rememberDials keeps the last failure to connect, whose cause the client library drops.
+func (e *Engine) rememberDials() {
+	dial := e.transport.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext
+	}
+	e.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			e.dialError.Store(&err)
+			return nil, err
+		}
+		e.dialError.Store(nil)
+		return conn, nil
+	}
+}
+
+const dialTimeout = 30 * time.Second
 
 // maxIdle connections are kept: as many as apply runs steps at once, with room for their parallel calls.
 const maxIdle = 64
@@ -139,4 +162,10 @@ func (o *once[T]) get(ctx context.Context, ask func(context.Context) (T, error))
 		o.value, o.done = value, true
 	}
 	return value, err
+}
+
+func (o *once[T]) put(value T) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.value, o.done = value, true
 }

@@ -28,7 +28,7 @@ func (e *Engine) classify(err error, op, object string) error {
 	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
 	out := &driver.Error{Kind: kindOf(err, text), Op: op, Object: object, Text: text, Err: err}
 	if out.Kind == driver.Unreachable {
-		out.Op, out.Object, out.Text = "connect to", e.endpoint, reason(err)
+		out.Op, out.Object, out.Text = "connect to", e.endpoint, e.reason(err)
 	}
 	return out
 }
@@ -56,7 +56,7 @@ func kindOf(err error, text string) driver.Kind {
 		return driver.Unreachable
 	case has("port is already allocated", "address already in use", "ports are not available"):
 		return driver.PortTaken
-	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait"):
+	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait", "received 409"):
 		return driver.NotRunning
 	case status == http.StatusNotFound, cerrdefs.IsNotFound(err), has("no such container", "no such network", "no such image"):
 		return driver.NotFound
@@ -79,7 +79,10 @@ func isDial(err error) bool {
 }
 
 // reason says why there is no answer, and what to do about it where that is known.
-func reason(err error) string {
+func (e *Engine) reason(err error) string {
+	if dialed := e.dialError.Load(); dialed != nil && !isDial(err) {
+		err = *dialed
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied; is this user in the group that owns the socket?"

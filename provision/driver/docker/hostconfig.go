@@ -109,8 +109,8 @@ func mountsOf(b driver.NewBox, about engineInfo, agentVolume string) ([]mount.Mo
 			return nil, fmt.Errorf("the image's volume at %s has no name: what is in it would be lost with the box", target)
 		}
 	}
-	if unprivileged(b.Spec) && !covered[wire.StateDir] {
-		// Where the agent can keep its record; it goes with the box.
+	if b.Spec.ReadOnly && !covered[wire.StateDir] {
+		// Where the agent can keep its record. It has no name, so that it goes with the box.
 		out = append(out, mount.Mount{Type: mount.TypeVolume, Target: wire.StateDir})
 	}
 	return out, nil

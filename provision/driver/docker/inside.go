@@ -120,8 +120,12 @@ func agentWords(text string, code int) string {
 
 // Provision implements driver.Inside. Once ctx ends, it waits for the script's end, which the agent sees to.
 func (e *Engine) Provision(ctx context.Context, id string, p resource.ProvisionScript, out io.Writer) error {
+	user, err := e.userIn(ctx, id, p.User)
+	if err != nil {
+		return err
+	}
 	line, err := wire.Encode(wire.Provision{
-		Name: p.Name, Hash: p.Hash, Script: p.Script, User: p.User, Dir: p.Dir, Env: pairs(p.Env),
+		Name: p.Name, Hash: p.Hash, Script: p.Script, User: user, Dir: p.Dir, Env: pairs(p.Env),
 		Timeout: (time.Duration(p.Timeout) * time.Second).Nanoseconds(),
 	})
 	if err != nil {
@@ -136,7 +140,11 @@ func (e *Engine) WaitHealthy(ctx context.Context, id string, h resource.HealthSp
 	if err != nil {
 		return invalid("check", id, err.Error(), err)
 	}
-	line, err := wire.Encode(wire.Health{Argv: argv, Timeout: milliseconds(h.Timeout).Nanoseconds()})
+	user, err := e.probeUser(ctx, id)
+	if err != nil {
+		return err
+	}
+	line, err := wire.Encode(wire.Health{Argv: argv, User: user, Timeout: milliseconds(h.Timeout).Nanoseconds()})
 	if err != nil {
 		return invalid("check", id, err.Error(), err)
 	}

@@ -10,8 +10,6 @@ import (
 	"path"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-
 	"github.com/envyhq/envy/internal/agent/wire"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/resource"
@@ -43,25 +41,13 @@ func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error)
 			return resource.Record{}, err
 		}
 	}
-	if record, ok := files.record(bootID(now.Config)); ok {
+	if record, ok := files.record(bootOfContainer(now.Config).ID); ok {
 		return record, nil
 	}
 	if now.State.Running && !now.State.Paused {
 		return e.toldRecord(ctx, id)
 	}
 	return resource.Record{}, nil
-}
-
-// bootID is which container a record must name to be this one's; an image made from another box brings that box's.
-func bootID(c *container.Config) string {
-	if c == nil || len(c.Cmd) != 2 {
-		return ""
-	}
-	boot, err := wire.Decode[wire.Boot]([]byte(c.Cmd[1]))
-	if err != nil {
-		return ""
-	}
-	return boot.ID
 }
 
 // stateFiles are the agent's files, encoded; nil for one that is not there.

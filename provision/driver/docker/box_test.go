@@ -1,0 +1,395 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/envyhq/envy/internal/agent/wire"
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// project is a project on a real engine; everything of it is removed when the test ends.
+type project struct {
+	*testing.T
+	e  *Engine
+	id resource.Identity
+}
+
+func newProject(t *testing.T, e *Engine) project {
+	t.Helper()
+	name := "envydrv-" + randomHex(4)
+	p := project{T: t, e: e, id: resource.Identity{Checkout: name, HostID: "h", User: "1", Path: "/x", Project: name}}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		seen, err := e.Observe(ctx, p.id)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, b := range seen.Boxes {
+			p.must(e.RemoveBox(ctx, b.ID))
+		}
+		for _, n := range seen.Networks {
+			p.must(e.RemoveNetwork(ctx, n.ID))
+		}
+		for _, v := range seen.Volumes {
+			p.must(e.RemoveVolume(ctx, v.Name))
+		}
+	})
+	return p
+}
+
+func (p project) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Error(err)
+	}
+}
+
+func (p project) box(spec resource.BoxSpec) driver.NewBox {
+	p.Helper()
+	fact, err := p.e.Image(p.Context(), testImage, "")
+	if err != nil {
+		p.Fatal(err)
+	}
+	spec.Version = resource.SpecVersion
+	if spec.NetworkMode == "" {
+		spec.NetworkMode = "none"
+	}
+	return driver.NewBox{
+		Name: p.id.Project + "-web", Hostname: "web", Image: testImage, Fact: fact, Spec: spec,
+		Labels: p.id.Labels(resource.Owner{Box: "web", Index: 1}),
+	}
+}
+
+func (p project) up(b driver.NewBox) string {
+	p.Helper()
+	id, err := p.e.CreateBox(p.Context(), b)
+	if err != nil {
+		p.Fatal(err)
+	}
+	if err := p.e.StartBox(p.Context(), id, b.Spec.Restart); err != nil {
+		p.Fatal(err)
+	}
+	return id
+}
+
+func (p project) sh(id, script string) string {
+	p.Helper()
+	var out bytes.Buffer
+	code, err := p.e.Exec(p.Context(), id, driver.Exec{Argv: []string{"sh", "-c", script}}, driver.Streams{Out: &out, Err: &out})
+	if err != nil {
+		p.Fatal(err)
+	}
+	if code != 0 {
+		p.Fatalf("%s: exit code %d, %s", script, code, out.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// freshAgent is the agent under a hash that no volume on the engine has.
+func freshAgent(t *testing.T, e func() *Engine) func(*Options) {
+	t.Helper()
+	hash := "test" + randomHex(6)
+	t.Cleanup(func() {
+		if err := e().RemoveVolume(context.Background(), agentVolumePrefix+hash); err != nil {
+			t.Error(err)
+		}
+	})
+	return func(o *Options) {
+		o.Agent = func(arch string) (Agent, error) {
+			a, err := testAgent(arch)
+			a.Hash = hash
+			return a, err
+		}
+	}
+}
+
+// Two clients at once, on an engine where a third died half way: no box ever starts from half a binary.
+func TestAgentIsDeliveredWhole(t *testing.T) {
+	var engines []*Engine
+	fresh := freshAgent(t, func() *Engine { return engines[0] })
+	for range 3 {
+		engines = append(engines, openEngine(t, fresh))
+	}
+	agent, err := engines[0].opts.Agent(goArch("x86_64"))
+	if err != nil {
+		t.Skip(err)
+	}
+	half := agentVolume{name: agentVolumePrefix + agent.Hash, agent: agent}
+	if _, err := engines[0].api.VolumeCreate(t.Context(), volume.CreateOptions{Name: half.name, Labels: half.labels("test")}); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for _, e := range engines {
+		p := newProject(t, e)
+		b := p.box(resource.BoxSpec{})
+		all.Go(func() {
+			id, err := e.CreateBox(t.Context(), b)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := e.StartBox(t.Context(), id, ""); err != nil {
+				t.Error(err)
+				return
+			}
+			if got := p.sh(id, "echo alive"); got != "alive" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	all.Wait()
+	left, err := engines[0].api.ContainerList(t.Context(), container.ListOptions{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range left {
+		if strings.HasPrefix(c.Names[0], "/"+half.name) {
+			t.Errorf("helper %s is left", c.Names[0])
+		}
+	}
+}
+
+// What says no user runs as the box's own.
+func TestTheBoxesOwnUser(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	b := p.box(resource.BoxSpec{})
+	b.Fact.User = "4711:4712"
+	id := p.up(b)
+	if got := p.sh(id, "id -u; id -g"); got != "4711\n4712" {
+		t.Errorf("exec runs as %q", got)
+	}
+	p.must(p.e.Provision(t.Context(), id, resource.ProvisionScript{Name: "a", Script: "test $(id -u) = 4711"}, nil))
+}
+
+// The binary is unpacked only where the volume lacks it.
+func TestAgentIsNotDeliveredTwice(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	p.up(p.box(resource.BoxSpec{}))
+	again := openEngine(t, func(o *Options) {
+		o.Agent = func(arch string) (Agent, error) {
+			a, err := testAgent(arch)
+			a.Binary = func() ([]byte, error) { t.Error("the binary was asked for"); return nil, nil }
+			return a, err
+		}
+	})
+	second := newProject(t, again)
+	second.up(second.box(resource.BoxSpec{}))
+}
+
+// A box that cannot have users made runs as a number, and remembers what ran in it as any other does.
+func TestUnprivilegedBox(t *testing.T) {
+	e := openEngine(t)
+	for name, spec := range map[string]resource.BoxSpec{
+		"read-only": {ReadOnly: true, Mounts: []resource.MountSpec{{Type: resource.MountTmpfs, Target: "/tmp"}}},
+		"dropped":   {CapDrop: []string{"ALL"}},
+	} {
+		t.Run(name, func(t *testing.T) { testUnprivileged(newProject(t, e), spec) })
+	}
+}
+
+func testUnprivileged(p project, spec resource.BoxSpec) {
+	t := p.T
+	spec.User = &resource.UserSpec{Name: "dev", UID: 4711, GID: 4712}
+	id := p.up(p.box(spec))
+	if got := p.sh(id, "id -u; id -g; touch /x 2>/dev/null || echo fixed"); got != "4711\n4712\nfixed" {
+		t.Errorf("got %q", got)
+	}
+	as := driver.Exec{Argv: []string{"true"}, User: "dev"}
+	if code, err := p.e.Exec(t.Context(), id, as, driver.Streams{}); code != 0 || err != nil {
+		t.Errorf("as the user it is: %d, %v", code, err)
+	}
+	p.must(p.e.WaitHealthy(t.Context(), id, resource.HealthSpec{Command: []string{"CMD-SHELL", "test $(id -u) = 4711"}}))
+	script := resource.ProvisionScript{Name: "deps", Hash: "h1", Script: "test $(id -u) = 4711", User: "dev"}
+	p.must(p.e.Provision(t.Context(), id, script, nil))
+	p.must(p.e.Release(t.Context(), id, nil))
+	for _, when := range []string{"running", "stopped", "started again"} {
+		record, err := p.e.Record(t.Context(), id)
+		p.must(err)
+		if !record.Known || !record.Released || record.Runs["deps"].Hash != "h1" {
+			t.Errorf("%s: record %+v", when, record)
+		}
+		if when == "running" {
+			p.must(p.e.StopBox(t.Context(), id, time.Second))
+		} else {
+			p.must(p.e.StartBox(t.Context(), id, ""))
+		}
+	}
+	got, err := p.e.api.ContainerInspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(p.e.RemoveBox(t.Context(), id))
+	for _, m := range got.Mounts {
+		if m.Destination != wire.StateDir {
+			continue
+		}
+		if _, err := p.e.api.VolumeInspect(t.Context(), m.Name); !driver.Is(p.e.classify(err, "", ""), driver.NotFound) {
+			t.Errorf("the record's volume %s is left (%v)", m.Name, err)
+		}
+	}
+}
+
+// A host folder that is gone makes the engine deny every path: what is in the box is unknown, not absent.
+func TestGoneShareIsUnknown(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	source := t.TempDir() + "/share"
+	if err := os.Mkdir(source, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	id := p.up(p.box(resource.BoxSpec{Mounts: []resource.MountSpec{{Type: resource.MountBind, Source: source, Target: "/work"}}}))
+	if err := os.Remove(source); err != nil {
+		t.Fatal(err)
+	}
+	record, err := p.e.Record(t.Context(), id)
+	if err != nil || !record.Known {
+		t.Errorf("of a running box its agent knows: %+v, %v", record, err)
+	}
+	p.must(p.e.StopBox(t.Context(), id, time.Second))
+	record, err = p.e.Record(t.Context(), id)
+	if err != nil || record.Known {
+		t.Errorf("of a stopped box nothing is known: %+v, %v", record, err)
+	}
+	stats, complete, err := p.e.Stat(t.Context(), id, []string{"/bin/sh"})
+	if err != nil || complete || len(stats) != 0 {
+		t.Errorf("stat: %+v, %t, %v", stats, complete, err)
+	}
+	if err := p.e.StartBox(t.Context(), id, "always"); !driver.Is(err, driver.Failed) && !driver.Is(err, driver.Invalid) {
+		t.Errorf("start without the share: %v", err)
+	}
+	if d, err := p.e.Detail(t.Context(), id); err != nil || d.Restart != "no" {
+		t.Errorf("a start that failed left the policy %q (%v)", d.Restart, err)
+	}
+}
+
+// A record that came with the image is another box's.
+func TestRecordOfTheImageIsNotTheBoxes(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{}))
+	p.must(p.e.Provision(t.Context(), id, resource.ProvisionScript{Name: "deps", Hash: "h1", Script: "true"}, nil))
+	tag := p.id.Project + ":snapshot"
+	if _, err := p.e.api.ContainerCommit(t.Context(), id, container.CommitOptions{Reference: tag}); err != nil {
+		t.Fatal(err)
+	}
+	b := p.box(resource.BoxSpec{})
+	b.Image, b.Name = tag, p.id.Project+"-web.new"
+	t.Cleanup(func() { p.must(p.e.RemoveImage(context.Background(), tag)) })
+	second, err := p.e.CreateBox(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"created", "started", "stopped"} {
+		record, err := p.e.Record(t.Context(), second)
+		if err != nil || !record.Known || len(record.Runs) != 0 {
+			t.Errorf("%s: %+v, %v", when, record, err)
+		}
+		switch when {
+		case "created":
+			p.must(p.e.StartBox(t.Context(), second, ""))
+			p.sh(second, "true") // its agent is ready
+		case "started":
+			p.must(p.e.StopBox(t.Context(), second, time.Second))
+		}
+	}
+	p.must(p.e.RemoveBox(t.Context(), second))
+}
+
+func TestCPUsAreClamped(t *testing.T) {
+	said := &event.Recorder{}
+	p := newProject(t, openEngine(t, func(o *Options) { o.Events = said }))
+	id := p.up(p.box(resource.BoxSpec{NanoCPUs: 4096e9}))
+	p.must(p.e.LimitBox(t.Context(), id, driver.Limits{NanoCPUs: 4096e9}))
+	about, err := p.e.about(t.Context())
+	p.must(err)
+	d, err := p.e.Detail(t.Context(), id)
+	if err != nil || d.NanoCPUs != int64(about.cpus)*1e9 {
+		t.Errorf("limit %d, %v", d.NanoCPUs, err)
+	}
+	var warnings int
+	for _, e := range said.Events() {
+		if e.Kind == event.Warning && strings.Contains(e.Text, "cpus") {
+			warnings++
+		}
+	}
+	if warnings != 2 {
+		t.Errorf("%d warnings: %+v", warnings, said.Events())
+	}
+}
+
+func TestUnsetVariablesAreGone(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{UnsetEnv: []string{"HOSTNAME"}, Env: resource.StrMap{"KEPT": "1"}}))
+	if got := p.sh(id, `/bin/busybox env | /bin/busybox grep -c -e ^HOSTNAME= -e ^KEPT=`); got != "1" {
+		t.Errorf("%s of them are there", got)
+	}
+}
+
+// An unchanged checkout costs a ping and three lists, however many boxes it has.
+func TestCallsOfObserve(t *testing.T) {
+	var mu sync.Mutex
+	var calls []string
+	count := func(o *Options) {
+		o.OnCall = func(method, path string, _ time.Duration, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls = append(calls, method+" "+path[strings.LastIndexByte(path, '/'):])
+		}
+	}
+	p := newProject(t, openEngine(t))
+	p.up(p.box(resource.BoxSpec{}))
+	fresh := openEngine(t, count)
+	mu.Lock()
+	calls = nil // openEngine's own
+	mu.Unlock()
+	fresh.pinged.done = false
+	seen, err := fresh.Observe(t.Context(), p.id)
+	if err != nil || len(seen.Boxes) != 1 {
+		t.Fatalf("%+v, %v", seen, err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(calls)
+	if want := []string{"GET /_ping", "GET /json", "GET /networks", "GET /volumes"}; !slices.Equal(calls, want) {
+		t.Errorf("calls %v, want %v", calls, want)
+	}
+}
+
+// Debug names each call with its time; streams that bypass HTTP's transport, too.
+func TestDebugNamesCalls(t *testing.T) {
+	said := &event.Recorder{}
+	p := newProject(t, openEngine(t, func(o *Options) { o.Events, o.Debug = said, true }))
+	id := p.up(p.box(resource.BoxSpec{}))
+	p.sh(id, "true")
+	want := map[string]bool{"/_ping ": true, "/containers/create ": true, "/start ": true, "/json ": true, "POST /exec/": true}
+	for _, e := range said.Events() {
+		maps.DeleteFunc(want, func(part string, _ bool) bool {
+			return e.Kind == event.Note && strings.Contains(e.Text, part) && strings.Contains(e.Text, " ms")
+		})
+	}
+	if len(want) > 0 {
+		t.Errorf("no call is shown for %v", slices.Collect(maps.Keys(want)))
+	}
+}
+
+// The agent's protocol version travels with each order, so that an agent of another release can say no.
+func TestAgentsRefusalIsTold(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{}))
+	err := p.e.do(t.Context(), id, "write files in", order{verb: wire.VerbFiles, stdin: []byte(`{"version":99,"value":{}}`)})
+	if !driver.Is(err, driver.Failed) || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("error %v", err)
+	}
+}
