@@ -2,6 +2,7 @@ package view
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,7 @@ type Progress struct {
 	tasks   []*task // running, in the order they began; parts stand anywhere
 	skipped map[string]bool
 	tails   map[string][]string // last lines by subject, for Quiet
-	holding map[*lineWriter]bool
+	holding []*lineWriter       // with a line that has no end yet
 	screen  screen
 	stop    chan struct{} // of the goroutine that beats; nil while none runs
 	ended   chan struct{}
@@ -52,7 +53,7 @@ type Progress struct {
 func (v *View) Progress() *Progress {
 	p := &Progress{
 		out: v.Err, format: v.Format, now: time.Now, every: plainInterval,
-		skipped: map[string]bool{}, tails: map[string][]string{}, holding: map[*lineWriter]bool{},
+		skipped: map[string]bool{}, tails: map[string][]string{},
 	}
 	if p.out.Live() {
 		p.every = liveInterval
@@ -81,8 +82,8 @@ func (p *Progress) Output(subject string) io.Writer { return &lineWriter{p: p, s
 // gives the first error of the stream.
 func (p *Progress) Close() error {
 	p.mu.Lock()
-	for w := range p.holding {
-		w.flush()
+	for len(p.holding) > 0 {
+		p.holding[0].flush()
 	}
 	p.tasks = nil
 	p.draw()
@@ -99,6 +100,13 @@ func (p *Progress) Close() error {
 }
 
 func (p *Progress) take(e event.Event) {
+	if e.Kind == event.Done || e.Kind == event.Failed { // it prints no more
+		for _, w := range slices.Clone(p.holding) {
+			if w.subject == e.Subject {
+				w.flush()
+			}
+		}
+	}
 	switch p.format {
 	case JSON:
 		p.keep(p.out.JSON(EventJSON{Type: "event", Version: EventVersion, Time: p.now().UTC(), Event: e}))
@@ -195,8 +203,8 @@ func (w *lineWriter) Write(data []byte) (int, error) {
 			w.flush()
 		}
 	}
-	if len(w.rest) > 0 {
-		w.p.holding[w] = true
+	if len(w.rest) > 0 && !slices.Contains(w.p.holding, w) {
+		w.p.holding = append(w.p.holding, w)
 	}
 	return len(data), nil
 }
@@ -204,6 +212,8 @@ func (w *lineWriter) Write(data []byte) (int, error) {
 func (w *lineWriter) flush() {
 	line := strings.TrimSuffix(string(w.rest), "\r")
 	w.rest = nil
-	delete(w.p.holding, w)
+	if i := slices.Index(w.p.holding, w); i >= 0 {
+		w.p.holding = slices.Delete(w.p.holding, i, i+1)
+	}
 	w.p.take(event.Event{Kind: event.Output, Subject: w.subject, Text: line})
 }

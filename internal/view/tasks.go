@@ -48,7 +48,7 @@ func (p *Progress) tell(e event.Event) {
 	case event.Output:
 		p.output(e)
 	case event.Warning:
-		p.line(Caution, "!", p.who(e), e.Text)
+		p.line(Caution, "!", p.who(e), warning(p.out.Live(), e.Text))
 	case event.Note:
 		p.say(p.out.Text().Add(Line(e.Text), "\n"))
 	}
@@ -108,8 +108,7 @@ func (p *Progress) end(e event.Event) {
 	switch {
 	case e.Kind == event.Failed && part && t.op.aside: // its parent's failure says it
 	case e.Kind == event.Failed:
-		why, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
-		p.line(Problem, "✗", t.name.who, t.op.verb+" failed", Duration(took), cut(Line(why), maxExcerptColumns))
+		p.line(Problem, "✗", t.name.who, failed(t.op.verb, took, e.Text))
 	case t.op.aside:
 	case part && e.Text == "cached":
 		if !p.out.Live() {
@@ -122,6 +121,22 @@ func (p *Progress) end(e event.Event) {
 	default:
 		p.line(Good, "✓", t.name.who, t.op.did, Duration(took))
 	}
+}
+
+func failed(verb string, took time.Duration, text string) string {
+	s := verb + " failed after " + Duration(took)
+	if why, _, _ := strings.Cut(strings.TrimSpace(text), "\n"); why != "" {
+		s += ": " + cut(Line(why), maxExcerptColumns)
+	}
+	return s
+}
+
+// warning says that it is one where no mark does.
+func warning(marked bool, text string) string {
+	if marked {
+		return text
+	}
+	return "warning: " + text
 }
 
 // skip is told once for each subject, however many steps it had left.
@@ -212,7 +227,11 @@ func (p *Progress) remind() {
 			continue
 		}
 		t.reminder = gone + min(max(gone, firstReminder), lastReminder)
-		p.line(None, "", t.name.who, t.op.doing, t.clock(gone), p.amount(t))
+		still := t.op.doing + ", " + t.clock(gone)
+		if a := p.amount(t); a != "" {
+			still += ", " + a
+		}
+		p.line(None, "", t.name.who, still)
 	}
 }
 
