@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,7 +90,7 @@ func (r *boxReader) env() []EnvVar {
 	for _, w := range r.v.words("env_file") {
 		entries, err := r.e.host.dotenv(w.Name)
 		if err != nil {
-			r.e.p.errorf(w.at, "`env_file`: %s", err)
+			r.e.p.errorf(w.at, "`env_file`: %s", tellable(err, w.quiet))
 			continue
 		}
 		for _, entry := range entries {
@@ -183,9 +182,9 @@ func (r *boxReader) network() {
 	b, v := r.b, r.v
 	b.Hostname, b.Aliases = v.str("hostname"), v.strs("aliases")
 	b.DNS, b.ExtraHosts = v.strs("dns"), v.pairs("extra_hosts")
-	for i, h := range b.ExtraHosts {
+	for _, h := range b.ExtraHosts {
 		if h.Value != "host-gateway" && ipAddress(h.Value) != "" {
-			r.e.p.errorf(v.at("extra_hosts"), "`extra_hosts`: %q: expected an IP address or host-gateway", b.ExtraHosts[i].Key)
+			r.e.p.errorf(v.at("extra_hosts"), "`extra_hosts`: %s: expected an IP address or host-gateway", v.shown("extra_hosts", h.Key))
 		}
 	}
 }
@@ -206,7 +205,7 @@ func (r *boxReader) block(n *node) {
 		r.volume(v, at)
 	case "tmpfs":
 		r.b.Tmpfs = append(r.b.Tmpfs, &Tmpfs{Target: n.label, Size: v.integer("size"), Range: at})
-		r.take(n.label, "tmpfs", n.header)
+		r.take(n.label, "tmpfs", false, n.header)
 	case "network":
 		r.join(v, at)
 	case "file":
@@ -274,7 +273,7 @@ func (r *boxReader) checkNetworkMode() {
 	switch mode {
 	case "box":
 		refused = []string{"aliases", "hostname", "dns", "extra_hosts"}
-		written = fmt.Sprintf("network_mode = \"box:%s\"", r.b.NetworkMode.Box)
+		written = `network_mode = "box:NAME"`
 	case "none":
 		refused = []string{"aliases", "dns", "extra_hosts"}
 	}
@@ -304,9 +303,9 @@ func (r *boxReader) checkAfterHealthy() {
 }
 
 // take claims a path in the box.
-func (r *boxReader) take(target, what string, at hcl.Range) {
+func (r *boxReader) take(target, what string, quiet bool, at hcl.Range) {
 	if prior, ok := r.taken[target]; ok {
-		r.e.p.errorf(at, "%s is the target of a %s and of a %s in box %q", clip(target), prior, what, r.b.Label)
+		r.e.p.errorf(at, "%s is the target of a %s and of a %s in box %q", shown(target, quiet), prior, what, r.b.Label)
 		return
 	}
 	r.taken[target] = what

@@ -23,11 +23,11 @@ func (r *boxReader) build(v values, at diag.Range) {
 	if !v.failed["context"] && b.Context.Inside {
 		switch {
 		case !b.Context.Exists:
-			r.e.p.errorf(v.at("context"), "no such directory: %s", clip(written))
+			r.e.p.errorf(v.at("context"), "no such directory: %s", v.shown("context", written))
 		case !b.Context.Dir:
-			r.e.p.errorf(v.at("context"), "%s is no directory", clip(written))
+			r.e.p.errorf(v.at("context"), "%s is no directory", v.shown("context", written))
 		case !v.failed["dockerfile"] && !r.e.host.isFile(path.Join(b.Context.Rel, b.Dockerfile)):
-			r.e.p.errorf(v.at("dockerfile"), "no file %s in the context %s", clip(b.Dockerfile), clip(written))
+			r.e.p.errorf(v.at("dockerfile"), "no file %s in the context %s", v.shown("dockerfile", b.Dockerfile), v.shown("context", written))
 		}
 	}
 	r.b.Build = b
@@ -71,11 +71,11 @@ func (r *boxReader) share(v values, at diag.Range) {
 	}
 	s.Source = r.e.hostPath(written)
 	if !s.Source.Exists && !s.Create {
-		p := r.e.p.errorf(sourceRange(v), "share %q: %s does not exist", clip(s.Label), clip(s.Source.Path))
+		p := r.e.p.errorf(sourceRange(v), "share %q: %s does not exist", clip(s.Label), v.shown("source", s.Source.Path))
 		p.hint = "set create = true to have the folder made"
 	}
 	if s.Target != "" {
-		r.take(s.Target, "share", v.at("target"))
+		r.take(s.Target, "share", v.quiet["target"], v.at("target"))
 	}
 	r.b.Shares = append(r.b.Shares, s)
 	r.e.shareGate(r, s, sourceRange(v))
@@ -97,7 +97,7 @@ func (r *boxReader) volume(v values, at diag.Range) {
 		}
 	}
 	if m.Target != "" {
-		r.take(m.Target, "volume", v.at("target"))
+		r.take(m.Target, "volume", v.quiet["target"], v.at("target"))
 	}
 	r.b.Volumes = append(r.b.Volumes, m)
 }
@@ -118,13 +118,13 @@ func (r *boxReader) file(v values, at diag.Range) {
 	case source != "":
 		data, err := r.e.host.read(source)
 		if err != nil {
-			r.e.p.errorf(v.at("source"), "`source`: %s", err)
+			r.e.p.errorf(v.at("source"), "`source`: %s", tellable(err, v.quiet["source"]))
 		}
 		f.Content = Text{Value: string(data)}
 	case !v.written("content") && !v.written("source"):
 		r.e.p.errorf(v.node.header, "file %q needs `content` or `source`", clip(f.Target))
 	}
-	r.take(f.Target, "file", v.node.header)
+	r.take(f.Target, "file", false, v.node.header)
 	r.b.Files = append(r.b.Files, f)
 }
 
@@ -170,7 +170,7 @@ func (r *boxReader) inputs(v values) []Input {
 	for _, w := range v.words("inputs") {
 		name, err := r.e.host.inside(w.Name)
 		if err != nil {
-			r.e.p.errorf(w.at, "`inputs`: %s", err)
+			r.e.p.errorf(w.at, "`inputs`: %s", tellable(err, w.quiet))
 			continue
 		}
 		list = append(list, Input{Pattern: name, Written: w.Name, Range: w.Range})

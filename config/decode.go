@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -11,7 +12,8 @@ type values struct {
 	node   *node
 	m      map[string]any
 	failed map[string]bool
-	sized  []string // made of host.cpus or host.memory
+	quiet  map[string]bool // from a dotenv file: no message quotes it
+	sized  []string        // made of host.cpus or host.memory
 }
 
 // get returns the value of an attribute.
@@ -72,6 +74,24 @@ func (v values) pairs(name string) []Pair {
 	return list
 }
 
+// shown is what a message says of text that came from an attribute.
+func (v values) shown(name, text string) string { return shown(text, v.quiet[name]) }
+
+func shown(text string, quiet bool) string {
+	if quiet {
+		return "(a value from a dotenv file)"
+	}
+	return clip(text)
+}
+
+// tellable makes an error about a file that quotes no name from a dotenv file.
+func tellable(err error, quiet bool) error {
+	if quiet {
+		return errors.New("the file cannot be read; its name is not shown, for it comes from a dotenv file")
+	}
+	return err
+}
+
 // at is where an attribute is written, else the block's header.
 func (v values) at(name string) hcl.Range {
 	if a := v.node.attrs[name]; a != nil {
@@ -96,7 +116,7 @@ func (e *evaluation) decodeSome(n *node, names ...string) values {
 }
 
 func (e *evaluation) decodeIf(n *node, want func(*attribute) bool) values {
-	v := values{node: n, m: map[string]any{}, failed: map[string]bool{}}
+	v := values{node: n, m: map[string]any{}, failed: map[string]bool{}, quiet: map[string]bool{}}
 	for _, a := range n.ordered() {
 		if a.schema.kind == kindExpr || !want(a.schema) {
 			continue
@@ -105,7 +125,7 @@ func (e *evaluation) decodeIf(n *node, want func(*attribute) bool) values {
 		if d.value != nil {
 			v.m[a.name] = d.value
 		}
-		v.failed[a.name] = d.failed
+		v.failed[a.name], v.quiet[a.name] = d.failed, d.quiet
 		if d.sized {
 			v.sized = append(v.sized, a.name)
 		}
@@ -118,6 +138,7 @@ type decoded struct {
 	value  any
 	failed bool
 	sized  bool
+	quiet  bool
 }
 
 // attribute evaluates and decodes an attribute; what does not read self is done once for all replicas.
@@ -134,7 +155,7 @@ func (e *evaluation) attribute(a *attr) decoded {
 		}
 		r.layer(v, expr)
 	}
-	d := decoded{value: r.value, failed: r.failed, sized: r.sized}
+	d := decoded{value: r.value, failed: r.failed, sized: r.sized, quiet: r.quiet}
 	e.cache[a] = d
 	return d
 }

@@ -135,7 +135,7 @@ func (e *evaluation) project(pr *Project) {
 		}
 		pr.Requires = d.str("requires")
 		if pr.Requires != "" && e.v.Version != "" && !versionAllowed(pr.Requires, e.v.Version) {
-			e.p.errorf(envy.attrs["requires"].at(), "this Envfile requires envy %s; this is %s", pr.Requires, e.v.Version)
+			e.p.errorf(envy.attrs["requires"].at(), "this Envfile requires envy %s; this is %s", d.shown("requires", pr.Requires), e.v.Version)
 		}
 	}
 	if e.v.Name != "" {

@@ -131,7 +131,7 @@ func (e *evaluation) planPort(plan *boxPlan, n *node) {
 	}
 	if host := d.integer("host"); host != 0 {
 		if host += int64(plan.index) - 1; host > 65535 {
-			e.p.errorf(d.at("host"), "`host`: port %d of %s is above 65535", host, plan.name)
+			e.p.errorf(d.at("host"), "`host`: the port of %s is above 65535", plan.name)
 		}
 		port.Written = int(host)
 	}
@@ -203,7 +203,7 @@ func (e *evaluation) checkPorts(plan *boxPlan) {
 	for i, p := range plan.ports {
 		for _, q := range plan.ports[:i] {
 			if clash(p, q) {
-				e.p.errorf(plan.at[p], "ports %q and %q of box %q publish the same host port %d", q.Label, p.Label, plan.name, p.Host)
+				e.p.errorf(plan.at[p], "ports %q and %q of box %q publish the same host port", q.Label, p.Label, plan.name)
 			}
 		}
 	}

@@ -18,6 +18,7 @@ type reading struct {
 	value  any
 	failed bool
 	sized  bool
+	quiet  bool
 }
 
 // errorf reports what was expected of the value. It never quotes the value.
@@ -34,6 +35,7 @@ func (r *reading) layer(v cty.Value, expr hclsyntax.Expression) {
 		return
 	}
 	r.sized = r.sized || hasMark(v, hostSized)
+	r.quiet = r.quiet || hasMark(v, quiet)
 	if u, _ := v.Unmark(); u.IsNull() {
 		r.value = nil
 		return

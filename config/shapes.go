@@ -78,7 +78,7 @@ func (r *reading) ulimits(v cty.Value, expr hclsyntax.Expression) {
 	}
 	for _, item := range items {
 		if !contains(ulimitNames(), item.key) {
-			p := r.errorf(item.at, "no limit `%s`", clip(item.key))
+			p := r.errorf(item.at, "no limit `%s`", shown(item.key, r.quiet))
 			p.suggest(item.key, ulimitNames())
 			continue
 		}

@@ -29,7 +29,7 @@ box "b" {
   }
   port "y" {
     guest = 81
-    host  = 8080 # ERROR: publish the same host port 8080
+    host  = 8080 # ERROR: publish the same host port
   }
   port "z" {
     guest    = 81
