@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,20 +61,23 @@ func Hang(n int, m Matching) Hook {
 // ExitCode is a process's that ExitBefore or ExitAfter ended, as if by KILL.
 const ExitCode = 137
 
-// ExitBefore ends the process at the n-th matching call, before the engine hears of it.
-func ExitBefore(n int, m Matching) Hook {
+// errExit is what callers get from an exit that returned.
+var errExit = errors.New("the process was to end here")
+
+// ExitBefore ends the process, by calling exit (os.Exit), at the n-th matching call, before the engine hears of it.
+func ExitBefore(n int, m Matching, exit func(code int)) Hook {
 	return nth(n, m, func(context.Context, Call, func(context.Context) error) error {
-		os.Exit(ExitCode)
-		return nil
+		exit(ExitCode)
+		return errExit
 	})
 }
 
-// ExitAfter ends the process when the n-th matching call has had its effect.
-func ExitAfter(n int, m Matching) Hook {
+// ExitAfter ends the process likewise when the n-th matching call has had its effect.
+func ExitAfter(n int, m Matching, exit func(code int)) Hook {
 	return nth(n, m, func(ctx context.Context, _ Call, next func(context.Context) error) error {
-		_ = next(ctx) // nobody is left to hear it
-		os.Exit(ExitCode)
-		return nil
+		err := next(ctx)
+		exit(ExitCode)
+		return errors.Join(errExit, err)
 	})
 }
 
@@ -142,14 +144,15 @@ func LogTo(w io.Writer) Hook {
 
 // ParseFaults reads faults as scripts write them, separated by commas: WHAT N [METHOD [KIND]], with WHAT one of fail,
 // fail-after, hang, exit-before and exit-after; without a METHOD, or with "-", mutations are counted; KIND is that of the
-// error ("conflict"), "failed" when left out. "exit-after 3", "fail 1 StartBox port-taken".
-func ParseFaults(text string) ([]Hook, error) {
+// error ("conflict"), "failed" when left out. "exit-after 3", "fail 1 StartBox port-taken". The faults are hooks in this
+// order: a call that one of them fails is not counted by those behind it. exit ends the process.
+func ParseFaults(text string, exit func(code int)) ([]Hook, error) {
 	var hooks []Hook
 	for _, one := range strings.Split(text, ",") {
 		if strings.TrimSpace(one) == "" {
 			continue
 		}
-		h, err := parseFault(strings.Fields(one))
+		h, err := parseFault(strings.Fields(one), exit)
 		if err != nil {
 			return nil, fmt.Errorf("fault %q: %w", strings.TrimSpace(one), err)
 		}
@@ -158,7 +161,7 @@ func ParseFaults(text string) ([]Hook, error) {
 	return hooks, nil
 }
 
-func parseFault(words []string) (Hook, error) {
+func parseFault(words []string, exit func(int)) (Hook, error) {
 	if len(words) < 2 || len(words) > 4 {
 		return nil, errors.New("want WHAT N [METHOD [KIND]]")
 	}
@@ -186,9 +189,9 @@ func parseFault(words []string) (Hook, error) {
 	case "hang":
 		return Hang(n, m), nil
 	case "exit-before":
-		return ExitBefore(n, m), nil
+		return ExitBefore(n, m, exit), nil
 	case "exit-after":
-		return ExitAfter(n, m), nil
+		return ExitAfter(n, m, exit), nil
 	}
 	return nil, fmt.Errorf("%q is no fault", words[0])
 }

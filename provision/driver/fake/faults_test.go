@@ -68,7 +68,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestFailureKind(t *testing.T) {
-	hooks, err := fake.ParseFaults("fail 1 StartBox port-taken")
+	hooks, err := fake.ParseFaults("fail 1 StartBox port-taken", os.Exit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestParseFaults(t *testing.T) {
 		"": true, "fail 1": true, "hang 2 StartBox, exit-after 3": true, "fail-after 1 - conflict": true, "exit-before 9 Build": true,
 		"fail": false, "fail x": false, "fail 0": false, "explode 1": false, "fail 1 - sometimes": false, "fail 1 a failed b": false,
 	} {
-		if _, err := fake.ParseFaults(text); (err == nil) != ok {
+		if _, err := fake.ParseFaults(text, os.Exit); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestMain(m *testing.M) {
 }
 
 func createInFile(path, faults string) int {
-	hooks, err := fake.ParseFaults(faults)
+	hooks, err := fake.ParseFaults(faults, os.Exit)
 	if err != nil {
 		return 1
 	}
