@@ -52,7 +52,7 @@ type Progress struct {
 // Progress starts to tell. Close it before anything else is written to Err.
 func (v *View) Progress() *Progress {
 	p := &Progress{
-		out: v.Err, format: v.Format, now: time.Now, every: plainInterval,
+		out: v.Err, format: v.Format, now: v.Now, every: plainInterval,
 		skipped: map[string]bool{}, tails: map[string][]string{},
 	}
 	if p.out.Live() {

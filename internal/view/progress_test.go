@@ -23,8 +23,9 @@ func (c *clock) now() time.Time { return c.at }
 // still gives a progress that nobody beats but the test.
 func still(v *View) (*Progress, *clock) {
 	c := newClock()
+	v.Now = c.now
 	p := v.Progress()
-	p.now, p.every = c.now, time.Hour
+	p.every = time.Hour
 	p.rows = func() int { return 10 }
 	return p, c
 }

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/envyhq/envy/provision/plan"
@@ -126,4 +127,40 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	golden(t, "documents.json", out.String())
+}
+
+// Nothing from outside reaches a stream but as text that can be seen.
+func FuzzResults(f *testing.F) {
+	f.Add("a\x1b[2Jb\u202e\r\n\x9b1m\xff\u200b")
+	f.Add("Envfile:12\n: 7")
+	f.Fuzz(func(t *testing.T, s string) {
+		p := &plan.Plan{
+			Project: s, Steps: make([]plan.Step, 1), Notes: []string{s}, Kept: []string{s},
+			Changes: []plan.Change{{
+				Address: resource.Address{Kind: resource.Kind(s), Box: s, Name: s}, Action: plan.Action(s), Summary: s, Reason: s,
+				Attrs: []plan.AttrChange{{Path: s, Old: s, New: s + "x", Forces: true}}, Loss: &resource.Loss{Count: 2, Largest: []string{s}},
+				Notes: []string{s},
+			}},
+			Problems: []plan.Problem{{Summary: s, Detail: s, Hint: s, Origin: resource.Origin{File: s, Line: 1}}},
+		}
+		rows := []BoxRow{{
+			Name: s, State: resource.State(s), Health: resource.Health(s), Image: s, Drift: s, Container: s,
+			Ports: []PortRow{{Name: s, Address: s, Protocol: s}},
+		}}
+		for _, format := range []Format{Human, Plain, JSON} {
+			v, out, err := shown(format, false, 0)
+			v.PlanHeader(s, s, s)
+			for _, e := range []error{
+				v.Plan(p), v.Status(rows, StatusOptions{Project: s}), v.Summary(p, rows, []string{s}),
+				v.Failures([]Failure{{Subject: s, Text: s, Place: s, Excerpt: s, Lines: []string{s}, Hint: s}}),
+			} {
+				if e != nil {
+					t.Fatal(e)
+				}
+			}
+			if text := out.String() + err.String(); strings.ContainsFunc(text, hidden) || strings.ToValidUTF8(text, "") != text {
+				t.Errorf("format %d: %q", format, text)
+			}
+		}
+	})
 }

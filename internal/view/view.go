@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 	"unicode/utf8"
 
 	"github.com/envyhq/envy/internal/term"
@@ -39,6 +40,7 @@ type View struct {
 	Format Format
 	Out    Printer
 	Err    Printer
+	Now    func() time.Time // the clock of progress; New gives the system's
 
 	header  header
 	streams *term.Streams
@@ -47,7 +49,8 @@ type View struct {
 // New makes a view on streams. Only Human colours and draws live, each stream by what it can do.
 func New(streams *term.Streams, format Format) *View {
 	return &View{
-		Format: format, Out: newPrinter(streams.Out, format), Err: newPrinter(streams.Err, format), streams: streams,
+		Format: format, Out: newPrinter(streams.Out, format), Err: newPrinter(streams.Err, format), Now: time.Now,
+		streams: streams,
 	}
 }
 
