@@ -96,8 +96,26 @@ func parseLayer(p *problems, schema *block, layer Source) (*node, bool) {
 		return nil, false
 	}
 	root := newNode(schema)
+	r.syntax = syntaxErrors(diags)
 	r.body(root, f.Body.(*hclsyntax.Body))
-	return root, !diags.HasErrors()
+	return root, len(r.syntax) == 0
+}
+
+// syntaxErrors lists where the syntax is broken. A string that is not closed swallows what follows: its place is the
+// whole file, so that nothing is made of the rest.
+func syntaxErrors(diags hcl.Diagnostics) []hcl.Range {
+	var list []hcl.Range
+	for _, d := range diags {
+		if d.Severity != hcl.DiagError {
+			continue
+		}
+		at := hcl.Range{}
+		if d.Subject != nil && !strings.HasPrefix(d.Summary, "Unterminated") && !strings.HasPrefix(d.Summary, "Invalid multi-line") {
+			at = *d.Subject
+		}
+		list = append(list, at)
+	}
+	return list
 }
 
 func newNode(schema *block) *node {
@@ -108,16 +126,35 @@ func newNode(schema *block) *node {
 type reader struct {
 	p   *problems
 	src []byte
+	// syntax are the errors of the parser. Those inside one attribute's value are taken off: the parser goes on behind it.
+	syntax []hcl.Range
 }
 
 // body reads native syntax.
 func (r *reader) body(n *node, body *hclsyntax.Body) {
 	for _, a := range sortedAttributes(body.Attributes) {
+		if r.brokenInside(a.SrcRange) {
+			r.attribute(n, a.Name, a.NameRange, invalid(a.Expr.Range()))
+			continue
+		}
 		r.attribute(n, a.Name, a.NameRange, a.Expr)
 	}
 	for _, b := range body.Blocks {
 		r.block(n, b)
 	}
+}
+
+// brokenInside takes the syntax errors within a range off the list, and reports whether there were any.
+func (r *reader) brokenInside(at hcl.Range) bool {
+	var others []hcl.Range
+	for _, e := range r.syntax {
+		if e.Start.Line == 0 || e.Start.Byte < at.Start.Byte || e.End.Byte > at.End.Byte {
+			others = append(others, e)
+		}
+	}
+	found := len(others) < len(r.syntax)
+	r.syntax = others
+	return found
 }
 
 func sortedAttributes(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {

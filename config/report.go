@@ -91,7 +91,14 @@ func (p *problems) failed() bool {
 
 // addHCL takes the findings of HCL's parser.
 func (p *problems) addHCL(diags hcl.Diagnostics) {
+	unclosed := false
 	for _, d := range diags {
+		if strings.HasPrefix(d.Summary, "Invalid multi-line string") {
+			if unclosed {
+				continue // said of every line that follows
+			}
+			unclosed = true
+		}
 		at := hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}
 		if d.Subject != nil {
 			at = *d.Subject
