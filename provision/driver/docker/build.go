@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,15 +143,23 @@ func (e *Engine) cancelBuild(ctx context.Context, id string) {
 	_ = e.api.BuildCancel(ctx, id) // there may be nothing left to cancel
 }
 
+// parseError is how both builders say that a Dockerfile is none; BuildKit says it of no step, the classic one before all.
+var parseError = regexp.MustCompile(`(?i)dockerfile parse error (?:on )?line (\d+)`)
+
 // buildError is the failure of a step as *driver.BuildError, and of anything else as it is.
 func (e *Engine) buildError(err error, failed failure, b driver.Build, open func() (io.ReadCloser, error)) error {
 	var told *streamError
-	if !errors.As(err, &told) {
-		return e.classify(err, "build", quoted("image", b.Tag))
+	classified := e.classify(err, "build", quoted("image", b.Tag))
+	out := &driver.BuildError{Step: failed.step, Lines: failed.lines, Err: classified}
+	if m := parseError.FindStringSubmatch(err.Error()); m != nil {
+		out.Line, _ = strconv.Atoi(m[1]) // too long a number is no line
+		return out
 	}
-	out := &driver.BuildError{Step: failed.step, Lines: failed.lines}
+	if !errors.As(err, &told) {
+		return classified
+	}
 	kind := driver.Failed
-	if failed.base || failed.step == "" { // else the words are a program's
+	if failed.base { // else the words are a program's
 		kind = registryKind(told.text, driver.Failed)
 	}
 	out.Err = &driver.Error{Kind: kind, Text: cmp.Or(failed.text, told.text), Err: err}

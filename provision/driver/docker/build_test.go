@@ -122,6 +122,25 @@ func TestFailedBuildNamesItsStep(t *testing.T) {
 	}
 }
 
+// What fails before anything runs has its line too.
+func TestDockerfilesThatCannotWork(t *testing.T) {
+	e := openImages(t)
+	for name, kit := range builders(t, e) {
+		for text, line := range map[string]int{
+			from + "RUN true\nCOPY absent /x\n": 4,
+			from + "\nNONSENSE here\n":          4,
+		} {
+			err := e.build(t.Context(), driver.Build{
+				Tag: "envyimg-failed:1", Context: contextOf(map[string]string{"Dockerfile": text}),
+			}, kit, event.Discard{}, "image.x")
+			var failed *driver.BuildError
+			if !errors.As(err, &failed) || failed.Line != line || driver.Is(err, driver.NotFound) {
+				t.Errorf("%s: %q: %v, %+v, want line %d", name, text, err, failed, line)
+			}
+		}
+	}
+}
+
 func TestMissingBase(t *testing.T) {
 	e := openImages(t)
 	for name, kit := range builders(t, e) {

@@ -48,8 +48,8 @@ func TestBaseID(t *testing.T) {
 		"protocol": func(i *image.InspectResponse) {
 			i.Config.ExposedPorts = map[string]struct{}{"80/tcp": {}, "53/udp": {}}
 		},
-		"args escaped":    func(i *image.InspectResponse) { i.Config.ArgsEscaped = true }, //nolint:staticcheck // deprecated, hence sometimes there
-		"build container": func(i *image.InspectResponse) { i.Container, i.Author, i.Comment = "c", "a", "b" },
+		"args escaped": func(i *image.InspectResponse) { i.Config.ArgsEscaped = true }, //nolint:staticcheck // deprecated, hence sometimes there
+		"provenance":   func(i *image.InspectResponse) { i.Author, i.Comment = "a", "b" },
 	}
 	other := map[string]func(*image.InspectResponse){
 		"layer":       func(i *image.InspectResponse) { i.RootFS.Layers[1] = "sha256:c" },
