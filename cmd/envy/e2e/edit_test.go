@@ -14,7 +14,7 @@ box "web" {
   cpus     = 1
   port "http" { guest = 80 }
   file "/etc/greeting" { content = "hello" }
-  provision "mark" { run = "echo one > /var/tmp/mark" }
+  provision "mark" { run = "echo one > /mark" }
 }
 box "old" { image = "envy-test/tiny:1" }
 `
@@ -32,7 +32,7 @@ func TestEdits(t *testing.T) {
 		check    func(t *testing.T, p *project)
 	}{
 		{"memory", `memory   = "64m"`, `memory   = "96m"`, "web", "update", "memory", func(t *testing.T, p *project) {
-			if got := p.docker("inspect", "-f", "{{.HostConfig.Memory}}", p.containers()[0]); got != "100663296" {
+			if got := p.docker("inspect", "-f", "{{.HostConfig.Memory}}", p.docker("ps", "-q", "--filter", "name="+p.container("web"))); got != "100663296" {
 				t.Errorf("memory is %s", got)
 			}
 		}},
@@ -48,7 +48,7 @@ func TestEdits(t *testing.T) {
 			}
 		}},
 		{"provisioner", `echo one`, `echo two`, "web", "update", "provision.mark.run", func(t *testing.T, p *project) {
-			if got := p.ok("exec", "web", "cat", "/var/tmp/mark").stdout; got != "two\n" {
+			if got := p.ok("exec", "web", "cat", "/mark").stdout; got != "two\n" {
 				t.Errorf("the provisioner did not run: %q", got)
 			}
 		}},

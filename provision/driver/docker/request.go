@@ -26,8 +26,16 @@ const (
 	maxList = 1 << 30
 )
 
-// Ping implements driver.Observer; it asks each time.
+// Ping implements driver.Observer; it asks each time. The answer serves what comes after it, which asks no more.
 func (e *Engine) Ping(ctx context.Context) (resource.Engine, error) {
+	about, err := e.askPing(ctx)
+	if err == nil {
+		e.pinged.put(about)
+	}
+	return about, err
+}
+
+func (e *Engine) askPing(ctx context.Context) (resource.Engine, error) {
 	answer, err := e.request(ctx, http.MethodGet, "/_ping")
 	if err != nil {
 		return resource.Engine{}, e.classify(err, "ask", "engine")
@@ -60,7 +68,7 @@ func serverVersion(header string) string {
 }
 
 // ping is the first ping's answer, remembered.
-func (e *Engine) ping(ctx context.Context) (resource.Engine, error) { return e.pinged.get(ctx, e.Ping) }
+func (e *Engine) ping(ctx context.Context) (resource.Engine, error) { return e.pinged.get(ctx, e.askPing) }
 
 // getList decodes a list into out; label "" does not filter.
 func (e *Engine) getList(ctx context.Context, path, label string, out any) error {
