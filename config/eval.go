@@ -52,7 +52,7 @@ type evaluation struct {
 	file   *Envfile
 	v      Values
 	p      *problems
-	ctx    context.Context
+	over   func() error // see guard
 	guard  *guard
 	host   *hostFunctions
 	funcs  map[string]function.Function
@@ -72,7 +72,7 @@ type evaluation struct {
 
 func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 	e := &evaluation{
-		file: f, v: v, p: newProblems(f.sources), ctx: ctx, guard: &f.guard,
+		file: f, v: v, p: newProblems(f.sources), over: overWhen(ctx), guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
 	}
 	e.p.found = append(e.p.found, f.found...)
@@ -190,7 +190,7 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 	if a.bad || e.timeUp(a, at) {
 		return cty.DynamicVal, false
 	}
-	e.guard.start(e.ctx)
+	e.guard.start(e.over)
 	e.host.at, e.host.attr = at, a
 	v, diags := expr.Value(scope)
 	if err := e.guard.err; err != nil {
@@ -219,22 +219,19 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 
 // timeUp reports once that evaluation took too long.
 func (e *evaluation) timeUp(a *attr, at hcl.Range) bool {
-	if e.ctx.Err() == nil {
-		return false
+	err := e.over()
+	if err != nil {
+		e.refused(a, at, err)
 	}
-	e.refused(a, at, errSlow)
-	return true
+	return err != nil
 }
 
 func (e *evaluation) refused(a *attr, at hcl.Range, err error) {
-	if e.ctx.Err() != nil {
+	if errors.Is(err, errSlow) || errors.Is(err, errInterrupted) {
 		if e.late {
 			return
 		}
 		e.late = true
-		if errors.Is(context.Cause(e.ctx), context.Canceled) {
-			err = errors.New("evaluation was interrupted")
-		}
 	}
 	e.p.errorf(at, "%s", err).detail = fmt.Sprintf("in the expression of `%s`", a.name)
 }

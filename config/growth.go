@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -184,7 +185,7 @@ func replaceGrowth(args []cty.Value) error {
 	if pattern, ok := slashed(find); ok {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
-			return nil
+			return errors.New("the pattern between the slashes is no regular expression")
 		}
 		n = len(re.FindAllStringIndex(text, maxString/max(1, len(with))+2))
 		// A reference such as ${1} may stand for the whole match.

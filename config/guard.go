@@ -18,31 +18,44 @@ const evaluationTime = 5 * time.Second
 const maxBuilt = 16 << 20
 
 var (
-	errSlow  = errors.New("evaluation takes longer than 5 s")
-	errGrows = fmt.Errorf("builds more than %d MiB of text", maxBuilt>>20)
+	errSlow        = errors.New("evaluation takes longer than 5 s")
+	errInterrupted = errors.New("evaluation was interrupted")
+	errGrows       = fmt.Errorf("builds more than %d MiB of text", maxBuilt>>20)
 )
 
 // guard stops an expression that would run or grow without end: cty and HCL know no cancellation, so that the places
 // where work repeats (loops, template parts, calls) ask here.
 type guard struct {
-	ctx   context.Context
+	over  func() error // why evaluation must end now; nil: it may go on
 	built int
 	err   error // the first refusal: reported once, whatever the expression makes of it
 }
 
-func (g *guard) start(ctx context.Context) { g.ctx, g.built, g.err = ctx, 0, nil }
+// start begins another expression.
+func (g *guard) start(over func() error) { g.over, g.built, g.err = over, 0, nil }
+
+// overWhen tells when evaluation must end.
+func overWhen(ctx context.Context) func() error {
+	return func() error {
+		switch {
+		case ctx.Err() == nil:
+			return nil
+		case errors.Is(ctx.Err(), context.Canceled):
+			return errInterrupted
+		}
+		return errSlow
+	}
+}
 
 // take accounts for a value that was made on the way.
 func (g *guard) take(v cty.Value) error {
 	if g.err != nil {
 		return g.err
 	}
-	if g.ctx != nil && g.ctx.Err() != nil {
-		g.err = errSlow
-		if errors.Is(context.Cause(g.ctx), context.Canceled) {
-			g.err = context.Canceled
+	if g.over != nil {
+		if g.err = g.over(); g.err != nil {
+			return g.err
 		}
-		return g.err
 	}
 	if u, _ := v.Unmark(); isString(u) {
 		g.built += len(u.AsString())

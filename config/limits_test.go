@@ -21,7 +21,7 @@ func mustReport(t *testing.T, want string, layers ...string) {
 func env(expr string) string { return box("env = { X = " + expr + " }") }
 
 func TestNesting(t *testing.T) {
-	deep := 50_000
+	deep := 20_000
 	rep := strings.Repeat
 	for name, src := range map[string]string{
 		"lists":            "a = " + rep("[", deep) + rep("]", deep),

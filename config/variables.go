@@ -204,7 +204,7 @@ func (e *evaluation) given(a assignment, want cty.Type, defaults *typeexpr.Defau
 	expr, diags := hclsyntax.ParseExpression([]byte(a.text), a.origin, hcl.InitialPos)
 	if !diags.HasErrors() {
 		wrapExpr(expr, e.guard)
-		e.guard.start(e.ctx)
+		e.guard.start(e.over)
 		var v cty.Value
 		if v, diags = expr.Value(&hcl.EvalContext{}); !diags.HasErrors() && e.guard.err == nil {
 			return e.conform(v, want, defaults, a.at, what)
