@@ -29,7 +29,7 @@ func (v *View) Plan(p *plan.Plan) error {
 	case JSON:
 		return v.Out.JSON(v.planJSON(p))
 	}
-	return v.Out.plan(v.header, p)
+	return v.Out.Print(v.Out.plan(v.header, p))
 }
 
 // PlanBefore shows a plan that is about to be applied, on Err: the answer is what comes of it. Quiet shows it where
@@ -43,7 +43,7 @@ func (v *View) PlanBefore(p *plan.Plan) error {
 	case v.Format == Quiet && !asksFirst(p):
 		return nil
 	}
-	return v.Err.plan(v.header, p)
+	return v.Err.Print(v.Err.plan(v.header, p).Add("\n"))
 }
 
 func asksFirst(p *plan.Plan) bool {
@@ -55,7 +55,7 @@ func asksFirst(p *plan.Plan) bool {
 	return false
 }
 
-func (p Printer) plan(h header, pl *plan.Plan) error {
+func (p Printer) plan(h header, pl *plan.Plan) *Text {
 	t := p.Text()
 	if h.project != "" {
 		t.Paint(Strong, h.project)
@@ -81,7 +81,7 @@ func (p Printer) plan(h header, pl *plan.Plan) error {
 		}
 		p.diagnostic(t, problem(x))
 	}
-	return p.Print(t)
+	return t
 }
 
 // markStyles are the colours of a plan's marks.

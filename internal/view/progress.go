@@ -24,13 +24,12 @@ type EventJSON struct {
 const (
 	liveInterval  = 80 * time.Millisecond // between two drawings: 12 a second
 	plainInterval = time.Second           // between two looks at what takes long
-	maxTail       = 20                    // lines kept of a program's output for when it fails
 	maxQueue      = 64 << 10              // bytes that wait for the next drawing
 )
 
 // Progress tells of work as it goes on, on Err. On a terminal the running tasks stand in a block below what is finished;
-// elsewhere a line tells of each that starts or ends, and of what takes long. JSON is a line of [EventJSON] per event.
-// Quiet tells nothing, but what a program printed before it failed. It is safe for concurrent use.
+// elsewhere a line tells of each that starts or ends, and of what takes long. JSON is a line of [EventJSON] per event,
+// Quiet nothing. It is safe for concurrent use.
 type Progress struct {
 	out    Printer
 	format Format
@@ -41,8 +40,7 @@ type Progress struct {
 	mu      sync.Mutex
 	tasks   []*task // running, in the order they began; parts stand anywhere
 	skipped map[string]bool
-	tails   map[string][]string // last lines by subject, for Quiet
-	holding []*lineWriter       // with a line that has no end yet
+	holding []*lineWriter // with a line that has no end yet
 	screen  screen
 	stop    chan struct{} // of the goroutine that beats; nil while none runs
 	ended   chan struct{}
@@ -53,7 +51,7 @@ type Progress struct {
 func (v *View) Progress() *Progress {
 	p := &Progress{
 		out: v.Err, format: v.Format, now: v.Now, every: plainInterval,
-		skipped: map[string]bool{}, tails: map[string][]string{},
+		skipped: map[string]bool{},
 	}
 	if p.out.Live() {
 		p.every = liveInterval
@@ -110,33 +108,12 @@ func (p *Progress) take(e event.Event) {
 	switch p.format {
 	case JSON:
 		p.keep(p.out.JSON(EventJSON{Type: "event", Version: EventVersion, Time: p.now().UTC(), Event: e}))
-	case Quiet:
-		p.remember(e)
+	case Quiet: // what failed is told at the end
 	default:
 		p.tell(e)
 		if len(p.tasks) == 0 || p.screen.queue.Len() > maxQueue {
 			p.draw() // whoever writes next must find the cursor below
 		}
-	}
-}
-
-// remember keeps what a program prints until it is known whether it fails.
-func (p *Progress) remember(e event.Event) {
-	switch e.Kind {
-	case event.Output:
-		if e.Subject != "" {
-			lines := append(p.tails[e.Subject], e.Text)
-			p.tails[e.Subject] = lines[max(len(lines)-maxTail, 0):]
-		}
-	case event.Done:
-		delete(p.tails, e.Subject)
-	case event.Failed:
-		t := p.out.Text()
-		for _, line := range p.tails[e.Subject] {
-			printed(t, nameOf(e.Subject).who, line)
-		}
-		delete(p.tails, e.Subject)
-		p.keep(p.out.Print(t))
 	}
 }
 
