@@ -12,6 +12,7 @@ import (
 func fileTests() []test {
 	return []test{
 		{"written and recorded", testWriteFiles},
+		{"taken away", testTakeAway},
 		{"changes", testChanges},
 		{"stat", testStat},
 		{"size", testSize},
@@ -38,6 +39,27 @@ func testWriteFiles(b *bench) {
 			b.Errorf("recorded files: %v", files)
 		}
 		b.must(b.d.StopBox(b.ctx, id, 0))
+	}
+}
+
+func testTakeAway(b *bench) {
+	id := b.up("web")
+	files := []resource.FileContent{
+		{Target: "/etc/plain.conf", Hash: "h", Content: []byte("as written\n")},
+		{Target: "/etc/edited.conf", Hash: "h", Content: []byte("as written\n")},
+	}
+	b.must(b.d.WriteFiles(b.ctx, id, files))
+	b.holds(id, "echo mine > /etc/edited.conf")
+	for i := range files {
+		files[i] = resource.FileContent{Target: files[i].Target, Remove: true}
+	}
+	for range 2 {
+		b.must(b.d.WriteFiles(b.ctx, id, files))
+	}
+	b.holds(id, "test ! -e /etc/plain.conf")
+	b.want(id, "cat /etc/edited.conf", "mine")
+	if left := b.record(id).Files; len(left) != 0 {
+		b.Errorf("recorded files: %v", left)
 	}
 }
 

@@ -84,7 +84,14 @@ func testBuild(b *bench) {
 	for _, line := range []string{"from the context", "built", "hello"} {
 		b.wantLog(id, line)
 	}
+	bare := b.up("bare", func(n *driver.NewBox) {
+		n.Image, n.Fact = tag, fact
+		n.Spec.UnsetEnv = []string{"GREETING"}
+		n.Spec.Mounts = []resource.MountSpec{{Type: resource.MountTmpfs, Target: "/var/data"}}
+	})
+	b.want(bare, `echo "<$GREETING>"`, "<>")
 	b.must(b.d.RemoveBox(b.ctx, id))
+	b.must(b.d.RemoveBox(b.ctx, bare))
 }
 
 func testFailedBuild(b *bench) {

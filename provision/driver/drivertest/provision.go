@@ -188,6 +188,13 @@ func testBaseline(b *bench) {
 		baseline = append(baseline, c.Path)
 	}
 	b.must(b.d.Release(b.ctx, id, baseline))
+	later := resource.ProvisionScript{Name: "later", Hash: "h", Script: "touch /three; exit 3"}
+	if err := isScript(b.d.Provision(b.ctx, id, later, &bytes.Buffer{}), 3); err != nil {
+		b.Error(err)
+	}
+	if r := b.record(id); r.BaselineAt.IsZero() || len(r.Spans) != 1 || r.Spans[0].Start.Before(r.BaselineAt) || r.Spans[0].End.Before(r.Spans[0].Start) {
+		b.Errorf("baseline of %v, later runs %+v", r.BaselineAt, r.Spans)
+	}
 	for range 2 { // running, then stopped
 		got := b.record(id).Baseline
 		for _, p := range []string{"/one", "/two"} {

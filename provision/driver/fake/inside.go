@@ -38,7 +38,10 @@ func (e *Engine) WriteFiles(ctx context.Context, id string, files []resource.Fil
 			if b.Record.Files == nil {
 				b.Record.Files = map[string]string{}
 			}
-			b.Record.Files[f.Target] = f.Hash
+			if b.Written == nil {
+				b.Written = map[string]time.Time{}
+			}
+			b.Record.Files[f.Target], b.Written[f.Target] = f.Hash, now
 		}
 		return nil
 	})
@@ -46,10 +49,12 @@ func (e *Engine) WriteFiles(ctx context.Context, id string, files []resource.Fil
 
 // takeAway removes a file that envy wrote and nobody has changed.
 func (s *state) takeAway(b *box, target string) {
-	if _, ours := b.Record.Files[target]; ours {
-		delete(b.Record.Files, target)
-		_ = s.drop(b, target) // one that is gone already is what was wanted
+	written, ours := b.Written[target]
+	if f, err := s.lookUp(b, target); ours && err == nil && f.MTime.Equal(written) {
+		_ = s.drop(b, target) // what cannot be removed stays, as a changed one does
 	}
+	delete(b.Record.Files, target)
+	delete(b.Written, target)
 }
 
 // lease is how long the lock of a provisioner outlives its process.

@@ -68,11 +68,12 @@ type box struct {
 	Layer              map[string]*file
 	Tmpfs              map[string]map[string]*file `json:",omitempty"`
 	Record             resource.Record
-	Unreadable         bool           `json:",omitempty"` // the record cannot be read
-	Main               *process       `json:",omitempty"` // the command, when it runs by itself
-	Attached           bool           `json:",omitempty"` // the command runs under Attach
-	Programs           map[int]string `json:",omitempty"` // of execs, by pid
-	Signals            map[int]int    `json:",omitempty"` // sent to them and not yet seen
+	Written            map[string]time.Time `json:",omitempty"` // files of Record, when
+	Unreadable         bool                 `json:",omitempty"` // the record cannot be read
+	Main               *process             `json:",omitempty"` // the command, when it runs by itself
+	Attached           bool                 `json:",omitempty"` // the command runs under Attach
+	Programs           map[int]string       `json:",omitempty"` // of execs, by pid
+	Signals            map[int]int          `json:",omitempty"` // sent to them and not yet seen
 	Pids               int
 	Log                []logLine `json:",omitempty"`
 }
