@@ -32,9 +32,9 @@ func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List)
 	return file.Evaluate(ctx, v)
 }
 
-// Evaluate turns the Envfile into a Project under the given values. What it reports includes what Parse did, so that every
-// problem is there at once. The Project is nil when there is an error. Evaluation ends after five seconds, or when ctx
-// does, with a diagnostic that names the expression.
+// Evaluate turns the Envfile into a Project under the given values, and reports what Parse found and what it finds itself.
+// The Project is nil when there is an error. Evaluation ends after five seconds, or when ctx does, with a diagnostic that
+// names the expression.
 func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) {
 	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
 	defer cancel()

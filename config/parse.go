@@ -26,7 +26,7 @@ type Envfile struct {
 	locals  []*local // in an order in which each follows those it reads
 	schema  *block
 	guard   guard
-	found   []*problem // what Parse reported; Evaluate reports it again with its own
+	found   []*problem // what Parse found; Evaluate reports it with its own
 }
 
 // node is one block after merging.
@@ -58,8 +58,9 @@ type attr struct {
 func (a *attr) at() hcl.Range { return a.exprs[len(a.exprs)-1].Range() }
 
 // Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
-// names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
-// broken; otherwise Evaluate may follow even after other errors: what it reports includes what Parse did.
+// names of blocks, attributes, variables and functions, cycles among locals. Where the syntax is broken the Envfile is nil
+// and the list says why. Otherwise the list is empty: what else Parse found is reported by Evaluate together with its own
+// findings, so that every problem is there at once.
 func Parse(layers ...Source) (*Envfile, diag.List) {
 	p := newProblems(layers)
 	file := &Envfile{sources: layers, schema: languageSchema()}
@@ -77,7 +78,7 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 	}
 	file.check(p)
 	file.found = p.found
-	return file, p.list()
+	return file, nil
 }
 
 // parseLayer returns the blocks of one file; false: its syntax is broken.
