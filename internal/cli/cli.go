@@ -123,6 +123,9 @@ func (a *app) root() *cli.App {
 			return a.printVersion(c)
 		}
 		if c.Args().Present() {
+			if _, err := a.begin(c); err != nil {
+				return err
+			}
 			return a.unknown(c.Args().First())
 		}
 		return cli.ShowAppHelp(c)
@@ -137,6 +140,7 @@ func (w lazyWriter) Write(p []byte) (int, error) { return w.open().Write(p) }
 
 // usage makes a diagnostic of what the flag parser says.
 func (a *app) usage(c *cli.Context, err error, _ bool) error {
+	_, _ = a.begin(c) // for the view that the flags before asked for; what else is wrong with them can wait
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
 		var known []string

@@ -58,7 +58,12 @@ func (a *app) commands() []*cli.Command {
 func (a *app) refusing(name, instead string) *cli.Command {
 	return &cli.Command{
 		Name: name, Hidden: true, HideHelp: true, SkipFlagParsing: true,
-		Action: func(*cli.Context) error { return &notBuiltError{"envy " + name, instead} },
+		Action: func(c *cli.Context) error {
+			if _, err := a.begin(c); err != nil {
+				return err
+			}
+			return &notBuiltError{"envy " + name, instead}
+		},
 	}
 }
 

@@ -58,17 +58,17 @@ func parts(err error) []error {
 
 // describe makes diagnostics of an error that is no joined one.
 func (a *app) describe(err error) diag.List {
+	if silent(err) {
+		return nil
+	}
 	if list, ok := diag.FromError(err); ok {
 		return list
 	}
 	if problems := (*provision.ProblemsError)(nil); errors.As(err, &problems) {
 		return a.problems(problems.Plan.Problems)
 	}
-	for _, describe := range []func(error) (diag.Diagnostic, bool){silent, own, ofHost, ofUseCase, ofApply, ofEngine} {
+	for _, describe := range []func(error) (diag.Diagnostic, bool){own, ofHost, ofUseCase, ofApply, ofEngine} {
 		if d, ok := describe(err); ok {
-			if d.Summary == "" {
-				return nil
-			}
 			return diag.List{d}
 		}
 	}
@@ -76,9 +76,8 @@ func (a *app) describe(err error) diag.List {
 }
 
 // silent are errors that only carry an exit code.
-func silent(err error) (d diag.Diagnostic, ok bool) {
-	var status *statusError
-	return d, errors.As(err, &status) || errors.Is(err, errChanges) || errors.Is(err, errUnformatted) || is[*shownError](err)
+func silent(err error) bool {
+	return is[*statusError](err) || is[*shownError](err) || errors.Is(err, errChanges) || errors.Is(err, errUnformatted)
 }
 
 // own are the command line's own errors.
