@@ -183,7 +183,7 @@ func (e *Engine) Events(ctx context.Context, id resource.Identity, f func(driver
 			since = s.Seq
 		}
 		for _, r := range s.Events {
-			if r.Seq <= since || r.Labels[resource.LabelCheckout] != id.Checkout {
+			if r.Seq <= since || r.Checkout != id.Checkout {
 				continue
 			}
 			since = r.Seq

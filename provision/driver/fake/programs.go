@@ -211,10 +211,11 @@ func (m *machine) control(name string, args []string) int {
 			return m.call(args)
 		}
 	case "sleep":
-		if seconds, err := strconv.ParseFloat(first, 64); err == nil && !m.nested {
-			m.p.Wake = m.now.Add(time.Duration(seconds * float64(time.Second)))
-		} else if first == "infinity" && !m.nested {
+		// "infinity" first: ParseFloat knows the word too, and no Duration holds it.
+		if first == "infinity" && !m.nested {
 			m.p.Wake = m.now.AddDate(100, 0, 0)
+		} else if seconds, err := strconv.ParseFloat(first, 64); err == nil && !m.nested {
+			m.p.Wake = m.now.Add(time.Duration(seconds * float64(time.Second)))
 		} else if !m.nested {
 			return m.emitError("sleep: invalid number "+first, 1)
 		}

@@ -32,9 +32,9 @@ const stateVersion = 1
 
 // recorded is an event with its number.
 type recorded struct {
-	Seq    int
-	Labels map[string]string
-	Event  driver.BoxEvent
+	Seq      int
+	Checkout string
+	Event    driver.BoxEvent
 }
 
 // box is a container.
@@ -202,7 +202,7 @@ func (s *state) networkOf(op, id string) (*network, error) {
 // emit records an event of a box.
 func (s *state) emit(b *box, action string, now time.Time) {
 	s.Seq++
-	s.Events = append(s.Events, recorded{Seq: s.Seq, Labels: b.Labels, Event: driver.BoxEvent{
+	s.Events = append(s.Events, recorded{Seq: s.Seq, Checkout: b.Labels[resource.LabelCheckout], Event: driver.BoxEvent{
 		ID: b.ID, Name: b.Name, Action: action, Time: now,
 	}})
 	if n := len(s.Events) - 256; n > 0 {
