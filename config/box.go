@@ -82,6 +82,9 @@ func (r *boxReader) process() {
 		b.StopTimeout = &d
 	}
 	b.WaitTimeout = v.duration("wait_timeout")
+	if v.m["wait_timeout"] != nil && b.WaitTimeout == 0 {
+		r.e.p.errorf(v.at("wait_timeout"), "`wait_timeout`: expected more than nothing")
+	}
 }
 
 // env lays env over the files of env_file.
@@ -205,6 +208,9 @@ func (r *boxReader) block(n *node) {
 		r.volume(v, at)
 	case "tmpfs":
 		r.b.Tmpfs = append(r.b.Tmpfs, &Tmpfs{Target: n.label, Size: v.integer("size"), Range: at})
+		if v.m["size"] != nil && v.integer("size") == 0 {
+			r.e.p.errorf(v.at("size"), "`size`: expected more than nothing")
+		}
 		r.take(n.label, "tmpfs", false, n.header)
 	case "network":
 		r.join(v, at)

@@ -30,6 +30,12 @@ func growth(name string, args []cty.Value) error {
 		return rangeGrowth(plain)
 	case "replace":
 		return replaceGrowth(plain)
+	case "split":
+		if len(plain) == 2 {
+			return tooMany(strings.Count(textOf(plain[1]), textOf(plain[0])) + 1)
+		}
+	case "regexall":
+		return matchGrowth(plain)
 	case "join":
 		return joinGrowth(plain)
 	case "yamldecode", "jsondecode":
@@ -192,6 +198,17 @@ func replaceGrowth(args []cty.Value) error {
 		return tooLong(len(text)*(1+strings.Count(with, "$")) + n*len(with))
 	}
 	return tooLong(len(text) + n*(len(with)-min(len(with), len(find))))
+}
+
+func matchGrowth(args []cty.Value) error {
+	if len(args) < 2 {
+		return nil
+	}
+	re, err := regexp.Compile(textOf(args[0]))
+	if err != nil {
+		return errors.New("the pattern is no regular expression")
+	}
+	return tooMany(len(re.FindAllStringIndex(textOf(args[1]), maxCollection+1)))
 }
 
 func joinGrowth(args []cty.Value) error {

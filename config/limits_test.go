@@ -111,6 +111,8 @@ func TestGrowth(t *testing.T) {
 		`"${jsondecode("1e999999")}"`:                             "out of range",
 		`length(yamldecode("` + yamlBomb() + `"))`:                "aliases",
 		`length([for a in range(1000) : ` + big + `])`:            "builds more than 16 MiB",
+		`length(split("", ` + big + `))`:                          "more than 10000",
+		`length(regexall(".", ` + big + `))`:                      "more than 10000",
 		`jsondecode("` + strings.Repeat("[", 100_000) + `")`:      "nested more than 100 deep",
 		`yamldecode("` + strings.Repeat("[", 100_000) + `")`:      "nested more than 100 deep",
 		`yamldecode("` + strings.Repeat("- ", 100_000) + `")`:     "nested more than 100 deep",

@@ -1,12 +1,14 @@
 package config
 
+import "github.com/hashicorp/hcl/v2/hclsyntax"
+
 // mergeNode lays src, a later layer, over dst: scalars and lists replace, packages, depends_on and maps keep every
 // layer's expression (evaluation appends and merges them), blocks merge by type and label and new ones follow.
 func mergeNode(dst, src *node) {
-	if src.attrs["image"] != nil {
+	if a := src.attrs["image"]; a != nil && !isNullLiteral(a.exprs[0]) {
 		dst.drop("build")
 	}
-	if dst.schema.child("build") != nil && src.find("build", "") != nil {
+	if b := src.find("build", ""); b != nil && !b.isOff() {
 		delete(dst.attrs, "image")
 	}
 	for name, a := range src.attrs {
@@ -37,6 +39,12 @@ func (k kind) layered() bool {
 		return true
 	}
 	return false
+}
+
+// isNullLiteral: null takes a value away and puts none in its place.
+func isNullLiteral(expr hclsyntax.Expression) bool {
+	v, diags := expr.Value(nil)
+	return !diags.HasErrors() && v.IsKnown() && v.IsNull()
 }
 
 // drop takes the child blocks of a type away.

@@ -110,6 +110,9 @@ func orNone(list []string) string {
 // checkProject reports what does not go together between boxes, and resolves references between them.
 func (e *evaluation) checkProject(pr *Project) {
 	e.checkNames(pr)
+	if len(e.file.root.all("box")) == 0 {
+		e.p.warnf(hcl.Range{Filename: pr.File, Start: hcl.InitialPos, End: hcl.InitialPos}, "no box is written").hint = `write one: box "dev" { image = "debian:bookworm-slim" }`
+	}
 	byName := map[string][]*Box{}
 	for _, b := range pr.Boxes {
 		byName[b.Name] = append(byName[b.Name], b)

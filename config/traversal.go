@@ -83,7 +83,9 @@ func (s scope) known(a *attr, t hcl.Traversal, i int, what, name string, candida
 	if p.hint == "" && len(candidates) > 0 && len(candidates) < 20 {
 		p.detail = "there is: " + strings.Join(candidates, ", ")
 	}
-	s.scriptHint(a, p)
+	if p.hint == "" {
+		s.scriptHint(a, p)
+	}
 	return false
 }
 
@@ -101,15 +103,18 @@ func (s scope) unknownRoot(a *attr, t hcl.Traversal, root string) {
 		return
 	}
 	p := s.fail(a, at, fmt.Sprintf("no variable `%s`", root))
-	if s.scriptHint(a, p) {
+	p.suggest(root, s.roots)
+	if (p.hint == "" || len(t) == 1) && s.scriptHint(a, p) {
 		return
 	}
-	p.suggest(root, s.roots)
 	if p.hint == "" && contains(s.vars, root) {
 		p.hint = fmt.Sprintf("did you mean `var.%s`?", root)
 	}
 	if p.hint == "" && s.locals[root] != nil {
 		p.hint = fmt.Sprintf("did you mean `local.%s`?", root)
+	}
+	if p.hint == "" && len(t) == 1 && root == strings.ToUpper(root) {
+		p.hint = fmt.Sprintf("a variable of your environment is read with env(%q)", root)
 	}
 	if p.hint == "" && len(t) == 1 {
 		p.hint = fmt.Sprintf("if it is a string, write it in quotes: %q", root)

@@ -1,0 +1,2 @@
+envy { name = "x" }
+# WARN-ANYWHERE: no box is written
