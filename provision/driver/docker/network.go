@@ -144,13 +144,25 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 	return unless(err, driver.NotFound)
 }
 
-// Connect implements driver.Mutator. A box that is on the network already is left as it is: other aliases take a
-// Disconnect first. The network is looked at before, because an engine connects a stopped box to what is not there.
+// Connect implements driver.Mutator. A running box that is on the network already is left as it is: other aliases take a
+// Disconnect first. A stopped one is taken off before, because engines keep what they knew of a network of that name,
+// also when it is another network by now.
 func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) error {
-	if _, err := e.api.NetworkInspect(ctx, net, network.InspectOptions{}); err != nil {
+	object := boxObject(id)
+	found, err := e.api.NetworkInspect(ctx, net, network.InspectOptions{})
+	if err != nil {
 		return e.classify(err, "connect to", quoted("network", net))
 	}
-	err := e.classify(e.api.NetworkConnect(ctx, net, id, endpointOf(j)), "connect", boxObject(id))
+	now, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return e.classify(err, "connect", object)
+	}
+	if _, known := now.NetworkSettings.Networks[found.Name]; known && !now.State.Running {
+		if err := e.Disconnect(ctx, found.Name, id); err != nil {
+			return err
+		}
+	}
+	err = e.classify(e.api.NetworkConnect(ctx, found.ID, id, endpointOf(j)), "connect", object)
 	return unlessSaid(err, "already exists in network")
 }
 

@@ -68,7 +68,9 @@ func serverVersion(header string) string {
 }
 
 // ping is the first ping's answer, remembered.
-func (e *Engine) ping(ctx context.Context) (resource.Engine, error) { return e.pinged.get(ctx, e.askPing) }
+func (e *Engine) ping(ctx context.Context) (resource.Engine, error) {
+	return e.pinged.get(ctx, e.askPing)
+}
 
 // getList decodes a list into out; label "" does not filter.
 func (e *Engine) getList(ctx context.Context, path, label string, out any) error {
