@@ -178,7 +178,7 @@ func (r *runner) box(ctx context.Context, s plan.Step) error {
 	case plan.OpWriteFiles:
 		return r.engine.WriteFiles(ctx, id, s.Files)
 	case plan.OpRelease:
-		return r.release(ctx, id)
+		return r.release(ctx, id, s.Diff)
 	case plan.OpRecheckLoss:
 		return r.recheck(ctx, id, s)
 	}
@@ -216,7 +216,10 @@ func (r *runner) peer(t plan.Target) string {
 }
 
 // release records which paths the first provisioners changed, and lets the command start.
-func (r *runner) release(ctx context.Context, id string) error {
+func (r *runner) release(ctx context.Context, id string, diff bool) error {
+	if !diff {
+		return r.engine.Release(ctx, id, nil)
+	}
 	changes, err := r.engine.Changes(ctx, id)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ func (p *planner) inside(w resource.BoxWanted, spec resource.BoxSpec, t Target, 
 	last = p.writeFiles(w, t, rec, last)
 	last, skipped := p.provisions(w, t, rec, "", first, last)
 	if release && !rec.Released {
-		last = p.step(Step{Op: OpRelease, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin})
+		last = p.step(Step{Op: OpRelease, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin, Diff: len(spec.Provisions)+len(copies(spec)) > 0})
 	}
 	switch h := p.health(w); {
 	case spec.Oneshot:

@@ -148,6 +148,7 @@ type Step struct {
 	Copy    *resource.MountSpec       `json:"-"`
 	User    *resource.UserSpec        `json:"-"` // who owns what is copied
 	Loss    *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
+	Diff    bool                      `json:"-"` // OpRelease: record which paths changed; files {} alone need no diff
 	Timeout int                       `json:"-"` // seconds; of waits and stops, 0 is the default
 }
 
