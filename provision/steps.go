@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync/atomic"
 
@@ -67,10 +68,11 @@ func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Bui
 	if err != nil {
 		return driver.Build{}, err
 	}
-	args := map[string]string{recipe.NamespaceArg: h.g.project.Identity.Checkout}
-	for k, v := range w.Build.Args {
-		args[k] = v
+	args := maps.Clone(map[string]string(w.Build.Args))
+	if args == nil {
+		args = map[string]string{}
 	}
+	args[recipe.NamespaceArg] = h.g.project.Identity.Checkout // never the Envfile's to choose
 	return driver.Build{
 		Tag: w.Reference, Dockerfile: c.Dockerfile(), Context: c.Tar, Args: args, Target: w.Build.Target, Platform: w.Spec.Platform,
 		Labels: imageLabels(resource.ImageSpec{Build: w.Spec.Build, Platform: w.Spec.Platform}), NoCache: h.g.options.Build,

@@ -140,6 +140,11 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 		return err
 	}
 	out.Scene = scene
+	for i := range scene.Boxes {
+		if b := &scene.Boxes[i]; b.Health == resource.HealthStarting && passed(out.Report, b.Name) {
+			b.Health = resource.HealthHealthy // its check passed; the engine's own first probe comes later
+		}
+	}
 	var errs []error
 	for _, w := range g.desired.Boxes {
 		i := slices.IndexFunc(scene.Boxes, func(b Box) bool { return b.Key == w.Key })
@@ -151,6 +156,10 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func passed(r *apply.Report, box string) bool {
+	return slices.ContainsFunc(r.Done, func(s plan.Step) bool { return s.Op == plan.OpWaitHealthy && s.Address.Box == box })
 }
 
 func startedNow(r *apply.Report, b Box) bool {
