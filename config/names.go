@@ -75,7 +75,10 @@ func envName(s string) string {
 }
 
 func userName(s string) string {
-	if userIDRE.MatchString(s) {
+	if s != "" && strings.Trim(s, "0123456789:") == "" {
+		if !userIDRE.MatchString(s) {
+			return "uid or uid:gid"
+		}
 		for part := range strings.SplitSeq(s, ":") {
 			if _, err := strconv.ParseUint(part, 10, 31); err != nil {
 				return "ids below 2147483648"

@@ -11,7 +11,7 @@ box "a" {
   stop_timeout = 30 # ERROR: a duration
   wait_timeout = "-1s" # ERROR: a duration
   user         = "Dev" # ERROR: a user's name
-  login        = "99999999999:1" # ERROR: `login`: expected a user's name
+  login        = "99999999999:1" # ERROR: `login`: expected uid or uid:gid
   groups       = ["a b"] # ERROR: a group's name
   workdir      = "work" # ERROR: an absolute, clean path
   shell        = "bash" # ERROR: an absolute, clean path

@@ -184,3 +184,10 @@ box "side" {
 box "off" {
   enabled = false
 }
+
+# What is off may be unfinished.
+box "unfinished" {
+  image = "debian"
+  share "later" { enabled = false }
+  provision "later" { enabled = false }
+}
