@@ -3,8 +3,11 @@ package docker
 import (
 	"bytes"
 	"context"
-	"maps"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -367,21 +370,59 @@ func TestCallsOfObserve(t *testing.T) {
 	}
 }
 
-// Debug names each call with its time; streams that bypass HTTP's transport, too.
-func TestDebugNamesCalls(t *testing.T) {
-	said := &event.Recorder{}
-	p := newProject(t, openEngine(t, func(o *Options) { o.Events, o.Debug = said, true }))
+// Each call is told with its time; streams that bypass HTTP's transport, too.
+func TestCallsAreTold(t *testing.T) {
+	var mu sync.Mutex
+	var calls []string
+	p := newProject(t, openEngine(t, func(o *Options) {
+		o.OnCall = func(method, path string, took time.Duration, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if took <= 0 {
+				t.Errorf("%s %s took %v", method, path, took)
+			}
+			calls = append(calls, fmt.Sprintf("%s %s %t", method, path, err == nil))
+		}
+	}))
 	id := p.up(p.box(resource.BoxSpec{}))
 	p.sh(id, "true")
-	want := map[string]bool{"/_ping ": true, "/containers/create ": true, "/start ": true, "/json ": true, "POST /exec/": true}
-	for _, e := range said.Events() {
-		maps.DeleteFunc(want, func(part string, _ bool) bool {
-			return e.Kind == event.Note && strings.Contains(e.Text, part) && strings.Contains(e.Text, " ms")
-		})
+	if _, err := p.e.Detail(t.Context(), "none"); !driver.Is(err, driver.NotFound) {
+		t.Errorf("error %v", err)
 	}
-	if len(want) > 0 {
-		t.Errorf("no call is shown for %v", slices.Collect(maps.Keys(want)))
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []string{
+		"^GET /_ping true$", "^POST /v1[.0-9]*/containers/create true$", "^POST /exec/[0-9a-f]*/start true$",
+		"^GET /v1[.0-9]*/containers/none/json false$",
+	} {
+		if !slices.ContainsFunc(calls, regexp.MustCompile(want).MatchString) {
+			t.Errorf("no call is like %s: %v", want, calls)
+		}
 	}
+}
+
+// An interactive shell ignores TERM; when its client goes, it goes all the same.
+func TestTerminalEndsWithItsContext(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	in, typed := io.Pipe()
+	defer typed.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := p.e.Exec(ctx, id, driver.Exec{Login: true, TTY: true}, driver.Streams{In: in, Out: io.Discard})
+		done <- err
+	}()
+	if _, err := io.WriteString(typed, "echo $$ > /shell\n"); err != nil {
+		t.Fatal(err)
+	}
+	pid := p.sh(id, "until test -s /shell; do sleep 0.02; done; cat /shell")
+	p.sh(id, "kill -0 "+pid)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	p.sh(id, "! kill -0 "+pid)
 }
 
 // The agent's protocol version travels with each order, so that an agent of another release can say no.

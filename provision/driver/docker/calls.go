@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/envyhq/envy/provision/event"
 )
 
 // observed puts a hook before a transport where somebody wants to know; otherwise the transport itself comes back.
 func (e *Engine) observed(next http.RoundTripper) http.RoundTripper {
-	if e.opts.OnCall == nil && !e.opts.Debug {
+	if e.opts.OnCall == nil {
 		return next
 	}
 	return hook{next: next, done: e.called}
@@ -36,12 +34,5 @@ func (h hook) RoundTrip(r *http.Request) (*http.Response, error) {
 func (e *Engine) called(method, path string, took time.Duration, err error) {
 	if e.opts.OnCall != nil {
 		e.opts.OnCall(method, path, took, err)
-	}
-	if e.opts.Debug {
-		text := fmt.Sprintf("engine: %s %s %.1f ms", method, path, float64(took.Microseconds())/1000)
-		if err != nil {
-			text += ": " + err.Error()
-		}
-		e.opts.Events.Send(event.Event{Kind: event.Note, Text: text, Elapsed: took})
 	}
 }

@@ -1,7 +1,9 @@
 package docker
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -147,12 +149,16 @@ func (o Options) tlsClient(verify bool) (*http.Client, error) {
 	if dir == "" {
 		dir = o.configDir()
 	}
-	material, err := tlsconfig.Client(tlsconfig.Options{
-		CAFile:             filepath.Join(dir, "ca.pem"),
-		CertFile:           filepath.Join(dir, "cert.pem"),
-		KeyFile:            filepath.Join(dir, "key.pem"),
-		InsecureSkipVerify: !verify,
-	})
+	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	material, err := tlsconfig.Client(tlsconfig.Options{CAFile: ca, CertFile: cert, KeyFile: key, InsecureSkipVerify: !verify})
+	for _, without := range []tlsconfig.Options{{CAFile: ca}, {CertFile: cert, KeyFile: key}} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		// An engine may ask for no certificate, or have one of a public authority.
+		without.InsecureSkipVerify = !verify
+		material, err = tlsconfig.Client(without)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,9 @@ package docker
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,5 +81,34 @@ func TestResolveEndpoint(t *testing.T) {
 				t.Errorf("the endpoint is %s, want %s", e.endpoint, c.want)
 			}
 		})
+	}
+}
+
+// An engine behind TLS, known by its certificate, which asks for none.
+func TestTLS(t *testing.T) {
+	server := httptest.NewTLSServer(&answers{api: "1.41"})
+	defer server.Close()
+	dir := t.TempDir()
+	known := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), known, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{
+		"DOCKER_HOST": "tcp://" + server.Listener.Addr().String(), "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": dir,
+	}
+	open := func() *Engine {
+		e, err := Open(Options{Getenv: func(name string) string { return env[name] }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = e.Close() })
+		return e
+	}
+	if got, err := open().Ping(t.Context()); err != nil || got.Version != "29.1.2-ce" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	delete(env, "DOCKER_TLS_VERIFY")
+	if _, err := open().Ping(t.Context()); !driver.Is(err, driver.Unreachable) {
+		t.Errorf("without TLS: %v", err)
 	}
 }

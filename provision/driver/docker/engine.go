@@ -27,10 +27,9 @@ type Options struct {
 	// Agent gives the program that runs in boxes, for an architecture as Go names it ("amd64").
 	Agent func(arch string) (Agent, error)
 
-	// Events gets warnings (limits that were clamped), and with Debug each engine call and its time. May be nil.
+	// Events gets warnings: limits that were clamped. May be nil.
 	Events event.Sink
-	Debug  bool
-	// OnCall is called after each request's answer has begun, from any goroutine. May be nil.
+	// OnCall is called when the answer to a request has begun, from any goroutine. May be nil, which costs nothing.
 	OnCall func(method, path string, took time.Duration, err error)
 }
 
