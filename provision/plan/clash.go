@@ -78,3 +78,27 @@ func (p *planner) clash(w resource.BoxWanted, port resource.PortSpec, holder str
 		Clash: &PortClash{Key: w.Key, Box: w.Replica(), Name: port.Name, Port: port.Host, Fixed: port.Fixed && !port.Auto},
 	})
 }
+
+// maxOnNetwork is what a bridge of the engine takes (§6).
+const maxOnNetwork = 1000
+
+// crowdedNetworks reports networks that more boxes would be on than an engine's bridge has room for.
+func (p *planner) crowdedNetworks() {
+	on := map[string]int{}
+	for _, w := range p.in.Desired.Boxes {
+		if p.selected[w.Key] {
+			for _, j := range w.Spec.Networks {
+				on[j.Network]++
+			}
+		}
+	}
+	for _, w := range p.in.Desired.Networks {
+		if on[w.Label] > maxOnNetwork {
+			p.problem(Problem{
+				Summary: fmt.Sprintf("%d boxes on network %q", on[w.Label], w.Label),
+				Detail:  fmt.Sprintf("an engine's network has room for %d", maxOnNetwork),
+				Hint:    "spread them over several: network \"NAME\" {} at top level and in the box", Origin: w.Origin,
+			})
+		}
+	}
+}

@@ -28,6 +28,7 @@ func Diff(in Input) Result {
 	p.leftovers()
 	p.kept()
 	p.portClashes()
+	p.crowdedNetworks()
 	if len(p.questions) > 0 {
 		return Result{Questions: p.questions}
 	}

@@ -334,3 +334,17 @@ func TestDeterministic(t *testing.T) {
 		}
 	}
 }
+
+func TestCrowdedNetwork(t *testing.T) {
+	var boxes []resource.BoxWanted
+	for i := range maxOnNetwork + 1 {
+		boxes = append(boxes, wantBox("web", "debian:12", func(x *resource.BoxWanted) { x.Key.Index, x.Counted = i+1, true }))
+	}
+	w := newWorld(t)
+	if p := w.plan(Options{}, boxes...); len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Summary, "1001 boxes") {
+		t.Errorf("problems: %+v", p.Problems)
+	}
+	if p := w.plan(Options{}, boxes[1:]...); len(p.Problems) != 0 {
+		t.Errorf("problems: %+v", p.Problems)
+	}
+}
