@@ -23,25 +23,31 @@ const (
 	hostSized mark = "host"      // from host.cpus or host.memory: never forces a replacement
 )
 
-// Load is Parse and Evaluate. The Project is nil when there is an error.
+// Load is Parse and Evaluate, with the problems of both in the order of the file. The Project is nil when there is an error.
 func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List) {
 	file, list := Parse(layers...)
 	if file == nil {
 		return nil, list
 	}
-	return file.Evaluate(ctx, v)
+	project, more := file.Evaluate(ctx, v)
+	list = append(list, more...)
+	list.Sort()
+	if list.HasErrors() {
+		return nil, list
+	}
+	return project, list
 }
 
-// Evaluate turns the Envfile into a Project under the given values, and reports what Parse found and what it finds itself.
-// The Project is nil when there is an error. Evaluation ends after five seconds, or when ctx does, with a diagnostic that
-// names the expression.
+// Evaluate turns the Envfile into a Project under the given values. It reports what it finds itself; what Parse reported
+// is not said again, but counts towards the limit. The Project is nil when there is an error, here or in Parse. Evaluation
+// ends after five seconds, or when ctx does, with a diagnostic that names the expression.
 func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) {
 	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
 	defer cancel()
 	e := newEvaluation(ctx, f, v)
 	project := e.run()
 	list := e.p.list()
-	if list.HasErrors() {
+	if f.failed || list.HasErrors() {
 		return nil, list
 	}
 	return project, list
@@ -75,7 +81,7 @@ func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 		file: f, v: v, p: newProblems(f.sources), over: overWhen(ctx), guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
 	}
-	e.p.found = append(e.p.found, f.found...)
+	e.p.limit = max(0, maxProblems-f.reported)
 	for _, file := range v.VarFiles {
 		e.p.sources[file.Name] = nil
 	}
@@ -210,7 +216,7 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 	if v.IsWhollyKnown() {
 		return v, true
 	}
-	if !e.p.failed() {
+	if !e.p.failed() && !e.file.failed {
 		// Only what failed is unknown; a value that comes out so by itself must not pass for one that is not written.
 		e.p.errorf(at, "the value of `%s` cannot be told", a.name)
 	}

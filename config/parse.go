@@ -26,7 +26,9 @@ type Envfile struct {
 	locals  []*local // in an order in which each follows those it reads
 	schema  *block
 	guard   guard
-	found   []*problem // what Parse found; Evaluate reports it with its own
+	failed  bool // Parse reported errors
+	// reported counts what Parse reported: Evaluate stays within the limit together with it.
+	reported int
 }
 
 // node is one block after merging.
@@ -58,9 +60,8 @@ type attr struct {
 func (a *attr) at() hcl.Range { return a.exprs[len(a.exprs)-1].Range() }
 
 // Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
-// names of blocks, attributes, variables and functions, cycles among locals. Where the syntax is broken the Envfile is nil
-// and the list says why. Otherwise the list is empty: what else Parse found is reported by Evaluate together with its own
-// findings, so that every problem is there at once.
+// names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
+// broken; otherwise Evaluate should follow even after errors: it finds the rest, and both lists together tell every problem.
 func Parse(layers ...Source) (*Envfile, diag.List) {
 	p := newProblems(layers)
 	file := &Envfile{sources: layers, schema: languageSchema()}
@@ -77,8 +78,10 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 		return nil, p.list()
 	}
 	file.check(p)
-	file.found = p.found
-	return file, nil
+	file.failed = p.failed()
+	list := p.list()
+	file.reported = len(list)
+	return file, list
 }
 
 // parseLayer returns the blocks of one file; false: its syntax is broken.

@@ -56,10 +56,11 @@ type problems struct {
 	sources map[string][]byte
 	order   map[string]int
 	found   []*problem
+	limit   int // how many list tells; the rest are counted
 }
 
 func newProblems(sources []Source) *problems {
-	p := &problems{sources: map[string][]byte{}, order: map[string]int{}}
+	p := &problems{sources: map[string][]byte{}, order: map[string]int{}, limit: maxProblems}
 	for i, s := range sources {
 		p.sources[s.Name] = bytes.TrimPrefix(s.Data, byteOrderMark)
 		p.order[s.Name] = i
@@ -135,14 +136,16 @@ func (p *problems) list() diag.List {
 			continue
 		}
 		seen[key] = true
-		if errors++; errors > maxProblems {
+		if errors++; errors > p.limit {
 			left++
 			continue
 		}
 		list = append(list, p.diagnostic(pr))
 	}
 	if left > 0 {
-		list = append(list, diag.Diagnostic{Severity: diag.Error, Class: diag.Invalid, Summary: fmt.Sprintf("and %d more problems", left)})
+		// It stands where the last one does, so that it stays behind it however the list is sorted.
+		last := sorted[len(sorted)-1].at
+		list = append(list, diag.Diagnostic{Severity: diag.Error, Class: diag.Invalid, Summary: fmt.Sprintf("and %d more problems", left), Range: toRange(last)})
 	}
 	return list
 }

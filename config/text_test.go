@@ -43,6 +43,10 @@ func TestTemplate(t *testing.T) {
 	if formatted, _ := config.Format(src, config.FileName); !bytes.Equal(formatted, src) {
 		t.Errorf("not in canonical style:\n%s", formatted)
 	}
+	odd := config.Template("shop", "x\"\nprivileged = true\ny = \"${1}")
+	if got := strings.Join(problems(t, values(), string(odd)), "\n"); strings.Count(got, "\n") != 0 || !strings.Contains(got, "`image`") {
+		t.Errorf("what is no image reached the file: %s", got)
+	}
 	uncommented := uncomment(string(src))
 	if got := problems(t, values(), uncommented); len(got) != 0 {
 		t.Errorf("the commented examples are not valid: %v\n%s", got, uncommented)
