@@ -62,11 +62,8 @@ func boxAndCommand(c *cli.Context) (names, command []string, err error) {
 
 // exec runs a command in a box that is there. It makes no engine call but the lists and the exec's own.
 func (s *session) exec(ctx context.Context, names []string, x driver.Exec) error {
-	env, scene, err := s.look(ctx)
+	env, scene, err := s.lookAndCheck(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.checkSyntax(); err != nil {
 		return err
 	}
 	box, err := s.pickOne(ctx, scene, names)

@@ -18,7 +18,7 @@ import (
 const defaultImage = "debian:bookworm-slim"
 
 func (a *app) initCommand() *cli.Command {
-	return a.command("init", "write an Envfile to start from", "", func(_ context.Context, c *cli.Context, s *session) error {
+	return a.command("init", "write an Envfile to start from", "", func(ctx context.Context, c *cli.Context, s *session) error {
 		names, err := atMost(c, 1)
 		if err != nil {
 			return err
@@ -26,7 +26,7 @@ func (a *app) initCommand() *cli.Command {
 		if len(names) == 1 {
 			return notImported(names[0])
 		}
-		return s.init(c.String("image"), c.String("output"), c.Bool("force"))
+		return s.init(ctx, c.String("image"), c.String("output"), c.Bool("force"))
 	},
 		&cli.StringFlag{Name: "image", Usage: "the box's base `IMAGE`", Value: defaultImage},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; - is stdout", DefaultText: "Envfile"},
@@ -54,7 +54,7 @@ func notImported(name string) error {
 	}
 }
 
-func (s *session) init(image, output string, force bool) error {
+func (s *session) init(ctx context.Context, image, output string, force bool) error {
 	path := s.g.file
 	if path == "" {
 		path = filepath.Join(s.g.dir, hostfs.Envfile)
@@ -64,7 +64,7 @@ func (s *session) init(image, output string, force bool) error {
 	}
 	dir := filepath.Dir(path)
 	text := config.Template(safeName(filepath.Base(dir)), image)
-	if _, list := config.Parse(config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
+	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
 		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", image)}
 	}
 	if output == "-" {
@@ -90,6 +90,19 @@ func (s *session) init(image, output string, force bool) error {
 		return err
 	}
 	return s.showInit(folder, path, ignored)
+}
+
+// anywhere stands for a checkout of which nothing is known: every folder is there, and no file.
+type anywhere struct{}
+
+// Open implements fs.FS.
+func (anywhere) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// Resolve implements config.Files.
+func (anywhere) Resolve(path string) config.Location {
+	return config.Location{Path: path, Inside: true, Rel: ".", Exists: true, Dir: true}
 }
 
 // mayWrite refuses to replace a file, or to put one form of the Envfile beside the other.

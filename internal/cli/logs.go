@@ -65,11 +65,8 @@ func logOptions(c *cli.Context, now time.Time) (driver.LogOptions, error) {
 
 // logs copies the boxes' output side by side; of several, each line says whose it is.
 func (s *session) logs(ctx context.Context, names []string, o driver.LogOptions) error {
-	env, scene, err := s.look(ctx)
+	env, scene, err := s.lookAndCheck(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.checkSyntax(); err != nil {
 		return err
 	}
 	boxes, err := s.pick(ctx, scene, names)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -250,14 +251,23 @@ func (s *session) projectIfWell(ctx context.Context) (*provision.Project, error)
 	return nil, s.warnBroken(err)
 }
 
-// checkSyntax warns where the Envfile cannot be read, for commands that need nothing of it.
-func (s *session) checkSyntax() error {
+// check says what is wrong with the Envfile, for commands that need nothing of it. Variables that only the command line
+// of up gives are not missed.
+func (s *session) check(ctx context.Context) error {
 	layers, err := s.place.layers()
-	if err == nil {
-		_, list := config.Parse(layers...)
-		err = list.Err()
+	if err != nil {
+		return err
 	}
-	return s.warnBroken(err)
+	file, list := config.Parse(layers...)
+	if file == nil {
+		return list.Err()
+	}
+	values, err := s.values(s.place)
+	if err != nil || len(file.Unset(ctx, values)) > 0 {
+		return err
+	}
+	_, list = file.Evaluate(ctx, values)
+	return list.Err()
 }
 
 func (s *session) warnBroken(err error) error {
@@ -300,16 +310,29 @@ func gate(p *provision.Project) error {
 
 // look opens the engine and finds what is there. It needs no Envfile.
 func (s *session) look(ctx context.Context) (provision.Env, *provision.Scene, error) {
-	p, err := s.open()
-	if err != nil {
-		return provision.Env{}, nil, err
-	}
 	env, err := s.env()
 	if err != nil {
 		return env, nil, err
 	}
-	scene, err := provision.Look(ctx, env, p.identity)
+	scene, err := provision.Look(ctx, env, s.place.identity)
 	return env, scene, err
+}
+
+// lookAndCheck is look with a warning where the Envfile is broken; the engine is asked while the file is read.
+func (s *session) lookAndCheck(ctx context.Context) (provision.Env, *provision.Scene, error) {
+	env, err := s.env()
+	if err != nil {
+		return env, nil, err
+	}
+	var scene *provision.Scene
+	var owner sync.WaitGroup
+	owner.Go(func() { scene, err = provision.Look(ctx, env, s.place.identity) })
+	broken := s.check(ctx)
+	owner.Wait()
+	if err != nil {
+		return env, nil, err
+	}
+	return env, scene, s.warnBroken(broken)
 }
 
 func since(now, then time.Time) string {

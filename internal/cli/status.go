@@ -72,11 +72,8 @@ func (a *app) portCommand() *cli.Command {
 }
 
 func (s *session) port(ctx context.Context, names []string) error {
-	_, scene, err := s.look(ctx)
+	_, scene, err := s.lookAndCheck(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.checkSyntax(); err != nil {
 		return err
 	}
 	boxes, err := s.pick(ctx, scene, names[:min(len(names), 1)])

@@ -20,7 +20,7 @@ func (s *session) scope(ctx context.Context, do scoped, command string, o provis
 	if _, err := s.open(); err != nil {
 		return nil, err
 	}
-	if err := s.checkSyntax(); err != nil {
+	if err := s.warnBroken(s.check(ctx)); err != nil {
 		return nil, err
 	}
 	env, err := s.lockedEnv(ctx, command)

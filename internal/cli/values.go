@@ -117,7 +117,7 @@ func (s *session) offerToKeep(ctx context.Context, u config.Variable, answer str
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil // loading has said or will say what is wrong with it
 	}
-	block, ok := keptVariable(old, u, answer)
+	block, ok := keptVariable(ctx, old, u, answer)
 	if !ok {
 		return nil
 	}
@@ -129,8 +129,13 @@ func (s *session) offerToKeep(ctx context.Context, u config.Variable, answer str
 	return s.place.checkout.WriteFile(path, block, 0o600)
 }
 
-// keptVariable is Envfile.local with one more variable; false where that would not be a file that can be read.
-func keptVariable(old []byte, u config.Variable, answer string) ([]byte, bool) {
+// keptVariable is Envfile.local with one more variable; false where it declares that one already, or where the answer
+// is no expression.
+func keptVariable(ctx context.Context, old []byte, u config.Variable, answer string) ([]byte, bool) {
+	before, _ := config.Parse(config.Source{Name: hostfs.EnvfileLocal, Data: old})
+	if before == nil || slices.ContainsFunc(before.Unset(ctx, config.Values{}), func(v config.Variable) bool { return v.Name == u.Name }) {
+		return nil, false
+	}
 	value := answer
 	switch u.Type {
 	case "", "string", "any":
@@ -142,8 +147,8 @@ func keptVariable(old []byte, u config.Variable, answer string) ([]byte, bool) {
 	}
 	block = fmt.Appendf(block, "\nvariable %q {\n  default = %s\n}\n", u.Name, value)
 	block = bytes.TrimLeft(block, "\n")
-	_, list := config.Parse(config.Source{Name: hostfs.EnvfileLocal, Data: block})
-	return block, !list.HasErrors()
+	after, _ := config.Parse(config.Source{Name: hostfs.EnvfileLocal, Data: block})
+	return block, after != nil
 }
 
 // quote writes a string as HCL does, without templates.
