@@ -75,7 +75,7 @@ func (l *lowering) user(b *config.Box, w *resource.BoxWanted) {
 	switch {
 	case b.ReadOnly || len(b.CapDrop) > 0:
 		w.Notes = append(w.Notes, fmt.Sprintf("user %q is used by number (%d:%d): with a read-only root or dropped capabilities no user can be made", b.User, l.caller.UID, l.caller.GID))
-	case l.caller.UID == 0:
+	case l.caller.UID == 0 && s.User.Adopt:
 		w.Notes = append(w.Notes, fmt.Sprintf("user %q has uid 0 in the box, because the checkout belongs to root", b.User))
 	}
 }

@@ -142,8 +142,8 @@ func agentArchive(binary []byte, suffix string) ([]byte, error) {
 func (e *Engine) ownStateDir(ctx context.Context, box string, b driver.NewBox, user string, v agentVolume) error {
 	first, second, _ := strings.Cut(user, ":")
 	uid, err := strconv.Atoi(first)
-	if err != nil { // the image's own name for its user: the record lasts until the box stops
-		return nil
+	if err != nil {
+		return nil //nolint:nilerr // the image's own name for its user: the record lasts until the box stops
 	}
 	gid, _ := strconv.Atoi(second) // none is root's
 	archive, err := archiveOf(entry{tar.Header{

@@ -19,6 +19,7 @@ type hook struct {
 	done func(method, path string, took time.Duration, err error)
 }
 
+// RoundTrip implements http.RoundTripper.
 func (h hook) RoundTrip(r *http.Request) (*http.Response, error) {
 	begin := time.Now()
 	answer, err := h.next.RoundTrip(r)

@@ -101,19 +101,23 @@ func attend(ctx context.Context, st *stream, s driver.Streams, c control) error 
 	if s.In != nil {
 		go st.feed(s.In)
 	}
-	drained := make(chan error, 1)
-	go func() { drained <- st.drain(s.Out, s.Err) }()
+	drained := make(chan struct{})
+	var err error
+	go func() {
+		defer close(drained)
+		err = st.drain(s.Out, s.Err)
+	}()
 	select {
-	case err := <-drained:
+	case <-drained:
 		var bad *writeError
-		if !errors.As(err, &bad) {
-			return err
+		if errors.As(err, &bad) {
+			dropped := make(chan struct{})
+			go func() {
+				defer close(dropped)
+				_, _ = io.Copy(io.Discard, st.conn.Reader) // only its end counts
+			}()
+			c.end(inner, st, dropped)
 		}
-		go func() {
-			_, err := io.Copy(io.Discard, st.conn.Reader)
-			drained <- err
-		}()
-		c.end(inner, st, drained)
 		return err
 	case <-ctx.Done():
 		c.end(inner, st, drained)
@@ -164,7 +168,7 @@ const commandGrace = 2 * time.Second
 
 // end ends the process: HUP to what has a terminal (an interactive shell ignores TERM), then KILL; in the end the stream
 // is cut, whoever still holds it.
-func (c control) end(ctx context.Context, st *stream, drained <-chan error) {
+func (c control) end(ctx context.Context, st *stream, drained <-chan struct{}) {
 	first := "TERM"
 	if st.tty {
 		first = "HUP"
@@ -179,7 +183,7 @@ func (c control) end(ctx context.Context, st *stream, drained <-chan error) {
 }
 
 // ended sends a signal and reports whether the process has closed its streams within the grace.
-func (c control) ended(ctx context.Context, name string, drained <-chan error) bool {
+func (c control) ended(ctx context.Context, name string, drained <-chan struct{}) bool {
 	ctx, cancel := context.WithTimeout(ctx, commandGrace)
 	var sending sync.WaitGroup
 	defer sending.Wait()

@@ -25,7 +25,7 @@ func (e *Engine) Stat(ctx context.Context, id string, paths []string) (map[strin
 	reply, ok, err := ask[wire.StatReply](ctx, e, id, wire.VerbStat, stdin)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return map[string]driver.Stat{}, false, nil
+		return map[string]driver.Stat{}, false, nil //nolint:nilerr // out of time is an answer here
 	case driver.Is(err, driver.NotRunning):
 		return e.statStopped(ctx, id, paths)
 	case err != nil:
@@ -47,7 +47,7 @@ func (e *Engine) statStopped(ctx context.Context, id string, paths []string) (ma
 	stats := map[string]driver.Stat{}
 	if _, err := e.statPath(ctx, id, "/"); err != nil {
 		if ctx.Err() != nil || driver.Is(err, driver.NotFound) && e.exists(ctx, id) {
-			return stats, false, nil
+			return stats, false, nil //nolint:nilerr // not to be known is an answer here
 		}
 		return nil, false, err
 	}
