@@ -428,3 +428,50 @@ func TestRequires(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONWithLocal: the personal layer is native syntax beside either form.
+func TestJSONWithLocal(t *testing.T) {
+	project, list := config.Load(t.Context(), values(),
+		config.Source{Name: config.FileNameJSON, Data: []byte(`{"box": {"a": {"image": "debian", "packages": ["git"], "env": {"A": "${host.os}", "B": "b"}}}}`)},
+		config.Source{Name: config.LocalFileName, Data: []byte("box \"a\" {\npackages = [\"vim\"]\nenv = { B = null, C = self.name }\n}")},
+	)
+	if list.HasErrors() {
+		t.Fatal(list.Err())
+	}
+	b := project.Boxes[0]
+	var got []string
+	for _, p := range b.Packages {
+		got = append(got, p.Written+" "+p.Range.File)
+	}
+	for _, e := range b.Env {
+		got = append(got, e.Name+"="+e.Value.Value)
+	}
+	want := []string{"git Envfile.json", "vim Envfile.local", "A=linux", "B=", "C=a"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestReference: the description of the language is complete enough to generate pages from.
+func TestReference(t *testing.T) {
+	byName := map[string]config.BlockDoc{}
+	for _, b := range config.Reference() {
+		byName[b.Name] = b
+	}
+	if b := byName["box"]; b.Label != "name" || len(b.Attributes) < 40 || len(b.Blocks) < 10 || !byName["template"].NotBuilt {
+		t.Errorf("box: %d attributes, %d blocks", len(b.Attributes), len(b.Blocks))
+	}
+	for _, b := range byName["box"].Blocks {
+		for _, a := range b.Attributes {
+			if a.Type == "" || a.Doc == "" {
+				t.Errorf("%s.%s: %+v", b.Name, a.Name, a)
+			}
+		}
+	}
+	names := strings.Join(config.FunctionNames(), " ")
+	for _, name := range []string{"try", "can", "env", "dotenv", "templatefile", "cidrsubnet", "yamldecode", "uuidv5", "basename"} {
+		if !strings.Contains(" "+names+" ", " "+name+" ") {
+			t.Errorf("no function %s", name)
+		}
+	}
+}
