@@ -18,7 +18,8 @@ import (
 	"github.com/envyhq/envy/provision/driver/fake"
 )
 
-// machine is a process that a test runs commands in, on an engine in memory.
+// machine is a process that a test runs commands in, on an engine in memory. Such tests are not parallel: the flag
+// library has variables of its own, made for one command line a process.
 type machine struct {
 	t        *testing.T
 	dir      string
@@ -127,7 +128,6 @@ func (m *machine) says(texts ...string) {
 const oneBox = `box "web" { image = "debian:bookworm-slim" }`
 
 func TestConfirm(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	m.terminal = true
 	m.want(0, "", "up")
@@ -142,7 +142,6 @@ func TestConfirm(t *testing.T) {
 }
 
 func TestConfirmLoss(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	m.terminal = true
 	m.want(0, "", "up")
@@ -169,7 +168,6 @@ box "web" {
 }`
 
 func TestVariablesAreAskedFor(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, asking)
 	m.want(3, "", "up")
 	m.says("mode", "token")
@@ -195,7 +193,6 @@ func TestVariablesAreAskedFor(t *testing.T) {
 }
 
 func TestAnswersNeedNotBeKept(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, asking)
 	m.terminal = true
 	m.want(0, "dev\nn\nhush\nn\n", "plan")
@@ -207,7 +204,6 @@ func TestAnswersNeedNotBeKept(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	m.engine = nil
 	m.want(1, "", "status")
@@ -218,7 +214,6 @@ func TestPanic(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	entered := make(chan struct{})
 	m.engine = fake.Intercept(m.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
@@ -243,7 +238,6 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestSecondInterruptLeaves(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	entered, release := make(chan struct{}), make(chan struct{})
 	m.engine = fake.Intercept(m.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
@@ -266,7 +260,6 @@ func TestSecondInterruptLeaves(t *testing.T) {
 }
 
 func TestSignalsGoToTheCommand(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	m.want(0, "", "up")
 	code := make(chan int, 1)
@@ -282,7 +275,6 @@ func TestSignalsGoToTheCommand(t *testing.T) {
 
 // A second envy waits for the first, and says for whom.
 func TestLock(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	entered, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -312,7 +304,6 @@ func TestLock(t *testing.T) {
 
 // An up that changes nothing asks the engine as little as the reference allows (§7).
 func TestCallsOfAnUnchangedUp(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, `box "web" {
   image = "debian:bookworm-slim"
   count = 20
@@ -333,7 +324,6 @@ func TestCallsOfAnUnchangedUp(t *testing.T) {
 
 // Whatever does not need an engine never opens one.
 func TestNoEngine(t *testing.T) {
-	t.Parallel()
 	m := newMachine(t, oneBox)
 	m.engine = nil // using it is a panic, exit code 1
 	for _, args := range [][]string{
