@@ -1,0 +1,2 @@
+#!/bin/sh
+[ "$(psql -qtAX -d postgres -c 'select 1')" = 1 ]
