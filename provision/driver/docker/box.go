@@ -35,6 +35,9 @@ func (e *Engine) CreateBox(ctx context.Context, b driver.NewBox) (id string, err
 		_ = e.RemoveBox(clean, made.ID) // the first error is the one to report
 		return "", e.classify(err, "create", object)
 	}
+	for _, text := range made.Warnings { // limits that this machine cannot keep, mostly
+		e.warn(b.Name, text)
+	}
 	e.warnClamped(b.Name, b.Spec.NanoCPUs, about)
 	return made.ID, nil
 }
@@ -55,13 +58,12 @@ func (e *Engine) finish(ctx context.Context, id string, b driver.NewBox, c creat
 }
 
 func (e *Engine) warnClamped(name string, nano int64, about engineInfo) {
-	if about.clamp(nano) == nano {
-		return
+	if about.clamp(nano) != nano {
+		e.warn(name, fmt.Sprintf("cpus = %g is more than the engine has; it gets all %d", float64(nano)/1e9, about.cpus))
 	}
-	e.opts.Events.Send(event.Event{
-		Kind:    event.Warning,
-		Subject: resource.Address{Kind: resource.KindBox, Box: name}.String(),
-		Text: fmt.Sprintf("cpus = %g is more than the engine has; it gets all %d",
-			float64(nano)/1e9, about.cpus),
-	})
+}
+
+func (e *Engine) warn(name, text string) {
+	subject := resource.Address{Kind: resource.KindBox, Box: name}.String()
+	e.opts.Events.Send(event.Event{Kind: event.Warning, Subject: subject, Text: text})
 }
