@@ -15,7 +15,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 	_, suffix, _ := resource.SplitName(b.Name)
 	_, wantSuffix, _ := resource.SplitName(final)
 	always := p.alwaysDue(w, b)
-	if suffix == wantSuffix && !always && !p.in.Options.Provision {
+	if suffix == wantSuffix && !always && !p.told(w, p.in.Options.Provision) {
 		p.quiet(w, spec, b, t, final)
 		return
 	}
@@ -23,7 +23,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 	if !ok {
 		return
 	}
-	actual := inPlaceChanges(p, w, spec, *have, *detail, *rec)
+	actual := inPlaceChanges(spec, *have, *detail, *rec)
 	if suffix == resource.SuffixNew && len(changes) == 0 {
 		changes = actual
 	}
@@ -53,7 +53,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 
 // alwaysDue: a box that this plan starts runs its "always" provisioners again.
 func (p *planner) alwaysDue(w resource.BoxWanted, b *resource.BoxObserved) bool {
-	starts := b.State != resource.StateRunning && b.State != resource.StatePaused && b.State != resource.StateRestarting || p.in.Options.Restart || p.peerTouched(w)
+	starts := b.State != resource.StateRunning && b.State != resource.StatePaused && b.State != resource.StateRestarting || p.told(w, p.in.Options.Restart) || p.peerTouched(w)
 	return starts && !p.in.Options.NoProvision && !p.done(w, b) &&
 		slices.ContainsFunc(w.Spec.Provisions, func(s resource.ProvisionSpec) bool { return s.When == "always" })
 }
@@ -91,7 +91,7 @@ func (p *planner) quiet(w resource.BoxWanted, spec resource.BoxSpec, b *resource
 	case len(attrs) > 0:
 		p.change(Change{Address: addr, Action: Update, Reason: began, Attrs: attrs, Origin: w.Origin})
 	case began != "":
-		p.change(Change{Address: addr, Action: startAction(b, p.in.Options.Restart), Reason: began, Origin: w.Origin})
+		p.change(Change{Address: addr, Action: startAction(b, p.told(w, p.in.Options.Restart)), Reason: began, Origin: w.Origin})
 	case b.Health == resource.HealthUnhealthy:
 		p.note("box " + quote(w.Replica()) + " runs but its healthcheck fails")
 	}
@@ -112,7 +112,7 @@ func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target,
 	if p.done(w, b) {
 		return last, ""
 	}
-	restart := p.in.Options.Restart || p.peerTouched(w)
+	restart := p.told(w, p.in.Options.Restart) || p.peerTouched(w)
 	switch b.State {
 	case resource.StateRunning, resource.StateRestarting:
 		if !restart {
@@ -141,7 +141,7 @@ func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target,
 func (p *planner) readyAfterStart(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, t Target, last int) int {
 	h := p.health(w)
 	switch {
-	case b.State == resource.StatePaused && !p.in.Options.Restart:
+	case b.State == resource.StatePaused && !p.told(w, p.in.Options.Restart):
 		return last
 	case spec.Oneshot:
 		return p.step(Step{Op: OpWaitExit, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin, Timeout: spec.Meta.WaitTimeout})
@@ -231,7 +231,7 @@ func sameAliases(have, want []string, b *resource.BoxObserved) bool {
 
 // inPlaceChanges is what really differs, from a closer look: the label says what the box was made as, not what was
 // changed since.
-func inPlaceChanges(p *planner, w resource.BoxWanted, spec, have resource.BoxSpec, d resource.BoxDetail, rec resource.Record) []AttrChange {
+func inPlaceChanges(spec, have resource.BoxSpec, d resource.BoxDetail, rec resource.Record) []AttrChange {
 	have.Memory, have.NanoCPUs, have.Restart = d.Memory, d.NanoCPUs, d.Restart
 	if have.Restart == "no" {
 		have.Restart = ""

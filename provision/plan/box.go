@@ -75,7 +75,7 @@ func (p *planner) stop(addr resource.Address, b *resource.BoxObserved, needs ...
 // unfinished settles a box that was never ready (§5, Replace): go on with it where it is what is wanted, else remove it
 // by the loss rule and go on with what stood before.
 func (p *planner) unfinished(w resource.BoxWanted, spec resource.BoxSpec, n *boxNow) {
-	if !forces(compare(*n.specs[n.fresh.ID], spec)) && !p.in.Options.Recreate && n.fresh.State != resource.StateDead {
+	if !forces(compare(*n.specs[n.fresh.ID], spec)) && !p.told(w, p.in.Options.Recreate) && n.fresh.State != resource.StateDead {
 		p.goOn(w, spec, n)
 		return
 	}
@@ -109,13 +109,13 @@ func (p *planner) standing(w resource.BoxWanted, spec resource.BoxSpec, b *resou
 	reason := ""
 	switch {
 	case forces(changes):
-	case p.in.Options.Recreate:
+	case p.told(w, p.in.Options.Recreate):
 		reason = "--recreate"
 	case b.State == resource.StateDead || b.State == resource.StateRemoving:
 		reason = "the engine reports it as " + string(b.State)
 	case p.peerRemade(w):
 		reason = "shares the network of a box that is replaced"
-	case p.in.Options.Build && w.Spec.Image.Build != nil:
+	case p.told(w, p.in.Options.Build) && w.Spec.Image.Build != nil:
 		reason = "--build"
 	default:
 		p.adjust(w, spec, b, have, changes)

@@ -17,7 +17,7 @@ func Diff(in Input) Result {
 	p.claim()
 	p.networks()
 	for _, w := range in.Desired.Boxes {
-		if p.selected[w.Key] {
+		if p.selected[w.Key] || p.follows(w) {
 			p.box(w)
 		}
 	}
@@ -113,6 +113,20 @@ func selection(boxes []resource.BoxWanted, only []resource.Key) map[resource.Key
 		}
 	}
 	return out
+}
+
+// told reports whether a flag is about this box: with names given, flags are about those boxes and not about what they
+// depend on.
+func (p *planner) told(w resource.BoxWanted, flag bool) bool {
+	only := p.in.Options.Only
+	return flag && (only == nil || slices.Contains(only, w.Key))
+}
+
+// follows: a box that stands and shares the network of one that this plan restarts or replaces has none any more until
+// it is restarted or replaced itself, asked for or not (§2, network_mode).
+func (p *planner) follows(w resource.BoxWanted) bool {
+	peer, ok := p.peer(w)
+	return ok && p.now[w.Key] != nil && (p.touched[peer] || p.remade[peer] != "")
 }
 
 // boxNow is the containers that stand for one box.

@@ -348,3 +348,36 @@ func TestCrowdedNetwork(t *testing.T) {
 		t.Errorf("problems: %+v", p.Problems)
 	}
 }
+
+// TestPeer: a box that shares another's network goes with it, named or not.
+func TestPeer(t *testing.T) {
+	app := wantBox("app", "debian:12")
+	side := wantBox("side", "debian:12", spec(func(s *resource.BoxSpec) { s.Networks, s.NetworkMode = nil, "box:app" }), func(w *resource.BoxWanted) {
+		w.DependsOn = []resource.Key{app.Key}
+	})
+	w := newWorld(t)
+	w.up(app, side)
+	actions := func(p *Plan) string {
+		var out []string
+		for _, c := range p.Changes {
+			out = append(out, c.Address.Box+" "+string(c.Action))
+		}
+		return strings.Join(out, ", ")
+	}
+	for _, tc := range []struct {
+		name string
+		o    Options
+		want string
+	}{
+		{"reload of the one", Options{Restart: true, Only: []resource.Key{app.Key}}, "app restart, side restart"},
+		{"replacing the one", Options{Recreate: true, Only: []resource.Key{app.Key}}, "app replace, side replace"},
+		{"reload of the other", Options{Restart: true, Only: []resource.Key{side.Key}}, "side restart"},
+		{"replacing the other", Options{Recreate: true, Only: []resource.Key{side.Key}}, "side replace"},
+	} {
+		if got := actions(w.plan(tc.o, app, side)); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+	apart := wantBox("app", "debian:12", spec(func(s *resource.BoxSpec) { s.Env = resource.StrMap{"A": "1"} }))
+	w.up(apart, side)
+}

@@ -51,7 +51,7 @@ func (p *planner) writeFiles(w resource.BoxWanted, t Target, rec resource.Record
 // provisions plans the runs of one phase, one after the other, as written.
 func (p *planner) provisions(w resource.BoxWanted, t Target, rec resource.Record, phase string, first bool, last int) (end int, skipped bool) {
 	for i, s := range w.Spec.Provisions {
-		if s.After != phase || !p.due(s, rec, first || p.touched[w.Key]) {
+		if s.After != phase || !p.due(w, s, rec, first || p.touched[w.Key]) {
 			continue
 		}
 		if p.in.Options.NoProvision {
@@ -71,11 +71,11 @@ func (p *planner) provisions(w resource.BoxWanted, t Target, rec resource.Record
 }
 
 // due says whether a provisioner runs now, by its `when` (§2, Scripts).
-func (p *planner) due(s resource.ProvisionSpec, rec resource.Record, started bool) bool {
+func (p *planner) due(w resource.BoxWanted, s resource.ProvisionSpec, rec resource.Record, started bool) bool {
 	if s.When == "never" {
 		return false
 	}
-	if p.in.Options.Provision {
+	if p.told(w, p.in.Options.Provision) {
 		return true
 	}
 	run, ran := rec.Runs[s.Name]

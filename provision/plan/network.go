@@ -37,11 +37,10 @@ func (p *planner) network(w resource.NetworkWanted) {
 		n.name = have.Name
 		if attrs := compareNetwork(*have, w); len(attrs) == 0 {
 			n.id = have.ID
-			return
 		} else {
 			p.replaceNetwork(n, *have, attrs)
-			return
 		}
+		return
 	}
 	n.step = p.createNetwork(n, p.claimStep)
 	p.change(Change{Address: networkAddress(w.Label), Action: Create, Summary: n.name, Origin: w.Origin})
