@@ -1,20 +1,20 @@
 package provision
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
 
 	"github.com/envyhq/envy/config"
-	"github.com/envyhq/envy/internal/diag"
 )
 
 // maxInput bounds a file that a setup takes into the image's build, in bytes; provisioners' inputs are only hashed.
 const maxInput = 64 << 20
 
 // match lists the files of inputs; a pattern that matches nothing is a mistake of the Envfile.
-func (l *lowering) match(inputs []config.Input) []HostFile {
+func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile {
 	if len(inputs) == 0 {
 		return nil
 	}
@@ -22,15 +22,15 @@ func (l *lowering) match(inputs []config.Input) []HostFile {
 	for i, in := range inputs {
 		patterns[i] = in.Pattern
 	}
-	files, unmatched, err := l.host.Match(l.ctx, patterns)
+	files, unmatched, err := l.host.Match(ctx, patterns)
 	if err != nil {
-		l.fail(inputs[0].Range, diag.Invalid, "inputs cannot be read", err.Error(), "")
+		l.fail(inputs[0].Range, "inputs cannot be read", err.Error(), "")
 		return nil
 	}
 	for _, u := range unmatched {
 		for _, in := range inputs {
 			if in.Pattern == u {
-				l.fail(in.Range, diag.Invalid, fmt.Sprintf("input %q matches no file", in.Written), "inputs are files, folders or patterns with * and **, relative to the Envfile", "")
+				l.fail(in.Range, fmt.Sprintf("input %q matches no file", in.Written), "inputs are files, folders or patterns with * and **, relative to the Envfile", "")
 			}
 		}
 	}
@@ -38,8 +38,8 @@ func (l *lowering) match(inputs []config.Input) []HostFile {
 }
 
 // hashInputs is over names, modes and contents, streamed.
-func (l *lowering) hashInputs(inputs []config.Input) string {
-	files := l.match(inputs)
+func (l *lowering) hashInputs(ctx context.Context, inputs []config.Input) string {
+	files := l.match(ctx, inputs)
 	if len(inputs) == 0 {
 		return ""
 	}
@@ -55,7 +55,7 @@ func (l *lowering) hashInputs(inputs []config.Input) string {
 			err = firstError(err, r.Close())
 		}
 		if err != nil {
-			l.fail(inputs[0].Range, diag.Invalid, "an input cannot be read", err.Error(), "")
+			l.fail(inputs[0].Range, "an input cannot be read", err.Error(), "")
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))

@@ -15,7 +15,6 @@ import (
 // lowering turns an evaluated configuration into desired resources. It reads inputs and build contexts through Host and
 // decides nothing about what is there already.
 type lowering struct {
-	ctx     context.Context
 	host    Host
 	key     []byte
 	caller  config.Host
@@ -30,7 +29,7 @@ type lowering struct {
 // lower is complete only without errors in the list. base names facts by reference, as far as they are known.
 func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.List) {
 	l := &lowering{
-		ctx: ctx, host: env.Host, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
+		host: env.Host, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
 		builds: map[string]resource.BuildSpec{},
 		out: resource.Desired{
 			Identity: p.Identity, Name: p.Config.Name, Version: env.Version,
@@ -41,7 +40,7 @@ func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.Lis
 	}
 	l.networks()
 	for order, b := range ordered(p.Config.Boxes) {
-		l.out.Boxes = append(l.out.Boxes, l.box(b, order+1))
+		l.out.Boxes = append(l.out.Boxes, l.box(ctx, b, order+1))
 	}
 	return l.out, l.diags
 }
@@ -100,7 +99,7 @@ func (l *lowering) networks() {
 	}
 }
 
-func (l *lowering) box(b *config.Box, order int) resource.BoxWanted {
+func (l *lowering) box(ctx context.Context, b *config.Box, order int) resource.BoxWanted {
 	w := resource.BoxWanted{
 		Key: resource.Key{Box: b.Label, Index: b.Index}, Counted: b.Counted, Autostart: b.Autostart, Origin: origin(b.Range),
 		Origins: l.origins(b), Secrets: resource.StrMap{}, Hostname: b.Hostname, HostSized: b.HostSized,
@@ -110,7 +109,7 @@ func (l *lowering) box(b *config.Box, order int) resource.BoxWanted {
 	}
 	s := &w.Spec
 	s.Version = resource.SpecVersion
-	w.Image = l.image(b, s)
+	w.Image = l.image(ctx, b, s)
 	l.command(b, s)
 	l.env(b, &w)
 	l.user(b, &w)
@@ -120,7 +119,7 @@ func (l *lowering) box(b *config.Box, order int) resource.BoxWanted {
 	l.limits(b, s)
 	l.engine(b, s)
 	l.files(b, &w)
-	l.provisions(b, &w)
+	l.provisions(ctx, b, &w)
 	l.health(b, s)
 	s.Meta = resource.Meta{
 		Primary: b.Primary, NoAutostart: !b.Autostart, Counted: b.Counted, Order: order, Login: b.Login,
@@ -188,11 +187,11 @@ func (l *lowering) origins(b *config.Box) map[string]resource.Origin {
 }
 
 // image lowers what the box is made from, and registers it once for all boxes that share it.
-func (l *lowering) image(b *config.Box, s *resource.BoxSpec) string {
+func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec) string {
 	i := resource.ImageSpec{Reference: b.Image, Platform: b.Platform}
 	w := resource.ImageWanted{Reference: b.Image, Origin: origin(b.AttrRange("image")), Origins: map[string]resource.Origin{}}
 	if b.Build != nil {
-		spec, wanted := l.build(b)
+		spec, wanted := l.build(ctx, b)
 		i.Reference, i.Build, w.Build = "", &spec, &wanted
 		w.Reference = recipe.BuildTag(resource.ImageSpec{Build: &spec, Platform: b.Platform})
 		w.Origin = origin(b.Build.Range)
@@ -208,7 +207,7 @@ func (l *lowering) image(b *config.Box, s *resource.BoxSpec) string {
 	}
 	add(b.Packages)
 	for _, x := range b.Setups {
-		setup := l.setup(x)
+		setup := l.setup(ctx, x)
 		w.Setups = append(w.Setups, setup)
 		i.Setups = append(i.Setups, recipe.Setup(setup))
 		add(x.Packages) // setup.packages join the box's package step (§3)
@@ -226,12 +225,12 @@ func (l *lowering) image(b *config.Box, s *resource.BoxSpec) string {
 	return w.ID
 }
 
-func (l *lowering) fail(r diag.Range, class diag.Class, summary, detail, hint string) {
-	l.diags = append(l.diags, diag.Diagnostic{Class: class, Summary: summary, Detail: detail, Hint: hint, Range: r})
+func (l *lowering) fail(r diag.Range, summary, detail, hint string) {
+	l.diags = append(l.diags, diag.Diagnostic{Class: diag.Invalid, Summary: summary, Detail: detail, Hint: hint, Range: r})
 }
 
 // build reads a build {}'s context: once for each folder and Dockerfile.
-func (l *lowering) build(b *config.Box) (resource.BuildSpec, resource.BuildWanted) {
+func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec, resource.BuildWanted) {
 	x := b.Build
 	wanted := resource.BuildWanted{Dir: x.Context.Path, Dockerfile: x.Dockerfile, Target: x.Target, Args: pairs(x.Args)}
 	key := x.Context.Path + "\x00" + x.Dockerfile
@@ -243,7 +242,7 @@ func (l *lowering) build(b *config.Box) (resource.BuildSpec, resource.BuildWante
 			c, err = recipe.NewContext(tree, x.Dockerfile)
 		}
 		if err == nil {
-			spec.Context, err = c.Hash(l.ctx)
+			spec.Context, err = c.Hash(ctx)
 		}
 		if err == nil {
 			var text string
@@ -251,7 +250,7 @@ func (l *lowering) build(b *config.Box) (resource.BuildSpec, resource.BuildWante
 			spec.Dockerfile = resource.Digest(text)
 		}
 		if err != nil {
-			l.fail(x.Range, diag.Invalid, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), "context is a folder of the checkout with a Dockerfile in it; dockerfile is relative to it")
+			l.fail(x.Range, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), "context is a folder of the checkout with a Dockerfile in it; dockerfile is relative to it")
 		}
 		l.builds[key] = spec
 	}
@@ -259,12 +258,12 @@ func (l *lowering) build(b *config.Box) (resource.BuildSpec, resource.BuildWante
 	return spec, wanted
 }
 
-func (l *lowering) setup(x *config.Setup) resource.SetupWanted {
+func (l *lowering) setup(ctx context.Context, x *config.Setup) resource.SetupWanted {
 	w := resource.SetupWanted{Name: x.Label, Script: x.Run, User: x.User, Env: pairs(x.Env)}
-	for _, f := range l.match(x.Inputs) {
+	for _, f := range l.match(ctx, x.Inputs) {
 		data, err := readAll(l.host, f.Name)
 		if err != nil {
-			l.fail(x.Range, diag.Invalid, fmt.Sprintf("an input of setup %q cannot be read", x.Label), err.Error(), "")
+			l.fail(x.Range, fmt.Sprintf("an input of setup %q cannot be read", x.Label), err.Error(), "")
 			continue
 		}
 		w.Inputs = append(w.Inputs, resource.InputFile{

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strconv"
@@ -188,7 +189,7 @@ func (l *lowering) files(b *config.Box, w *resource.BoxWanted) {
 	}
 }
 
-func (l *lowering) provisions(b *config.Box, w *resource.BoxWanted) {
+func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.BoxWanted) {
 	for _, p := range b.Provisioners {
 		x := resource.ProvisionSpec{Name: p.Label, Timeout: int(p.Timeout / time.Second)}
 		if p.When != "changed" {
@@ -213,7 +214,7 @@ func (l *lowering) provisions(b *config.Box, w *resource.BoxWanted) {
 			fmt.Fprintf(&text, "%q=%q\n", e.Name, e.Value.Value)
 		}
 		if x.When == "" { // only "changed" looks at it
-			text.WriteString(l.hashInputs(p.Inputs))
+			text.WriteString(l.hashInputs(ctx, p.Inputs))
 			x.Run = resource.Digest(text.String())
 			if sensitive {
 				x.Run = resource.Keyed(l.key, text.String())
