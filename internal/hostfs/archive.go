@@ -51,6 +51,7 @@ type archive struct {
 	done   chan struct{}
 }
 
+// Close breaks the writing off, if it still goes on, and waits for its end.
 func (a *archive) Close() error {
 	a.cancel()
 	err := a.PipeReader.Close()

@@ -107,7 +107,7 @@ func (f FS) ReadLink(name string) (string, error) {
 }
 
 func pathError(op, name string, err error) error {
-	if _, ok := err.(*fs.PathError); ok {
+	if _, ok := err.(*fs.PathError); ok { //nolint:errorlint // fs.FS asks for the type itself, not one that wraps it
 		return err
 	}
 	return &fs.PathError{Op: op, Path: name, Err: err}

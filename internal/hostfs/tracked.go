@@ -176,8 +176,11 @@ func (e *indexEntries) untilNUL() (string, error) {
 // extensions reads what follows the entries. A split index keeps most names in another file.
 func (e *indexEntries) extensions() error {
 	for {
-		if _, err := e.r.Peek(e.hash + 1); err != nil {
+		switch _, err := e.r.Peek(e.hash + 1); {
+		case errors.Is(err, io.EOF):
 			return nil // only the checksum is left
+		case err != nil:
+			return malformed(err)
 		}
 		var ext struct {
 			Signature [4]byte

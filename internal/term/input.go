@@ -21,7 +21,7 @@ func (i Input) Until(ctx context.Context) io.Reader {
 }
 
 type injectedReader struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // as fileReader's
 	r   io.Reader
 }
 
@@ -35,7 +35,7 @@ func (r *injectedReader) Read(p []byte) (int, error) {
 // fileReader waits for input and for the end of ctx at once. A reader is made for one piece of work and belongs to
 // its context, which is why it keeps one.
 type fileReader struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // an io.Reader is given none
 	file *os.File
 }
 
