@@ -77,7 +77,8 @@ type Inspector interface {
 	// Stat gives size and modification time of paths in a running or stopped box. ctx's deadline bounds it: what was not
 	// reached is left out and complete is false.
 	Stat(ctx context.Context, id string, paths []string) (stats map[string]Stat, complete bool, err error)
-	// RunningInfo gives what status shows beside a list: sizes (only with size) and health below API 1.52.
+	// Size gives what a box takes on the engine's disk, in bytes: rw of its own, root with its image. It makes the engine
+	// count, so a list does without. Error kind: NotFound.
 	Size(ctx context.Context, id string) (rw, root int64, err error)
 }
 

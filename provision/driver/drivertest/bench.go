@@ -35,6 +35,7 @@ type made struct {
 	boxes    []string
 	networks []string
 	volumes  []string
+	images   []string // references
 }
 
 func (m *made) keep(list *[]string, id string) {
@@ -62,7 +63,7 @@ func (b *bench) other() *bench {
 
 // clean removes all that the test made, found by its labels or tracked by id.
 func (b *bench) clean() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), time.Minute)
 	defer cancel()
 	if b.Failed() {
 		b.evidence(ctx)
@@ -89,6 +90,9 @@ func (b *bench) clean() {
 	}
 	for _, name := range b.volumes {
 		errs = append(errs, b.d.RemoveVolume(ctx, name))
+	}
+	for _, ref := range b.images {
+		errs = append(errs, b.d.RemoveImage(ctx, ref))
 	}
 	if err := errors.Join(errs...); err != nil {
 		b.Errorf("clean up: %v", err)

@@ -59,11 +59,7 @@ func testBuild(b *bench) {
 		`CMD ["cat /copied.txt /built.txt; echo $GREETING; sleep 1000"]`, "",
 	}, "\n"))
 	b.must(err)
-	b.Cleanup(func() {
-		if err := b.d.RemoveImage(b.ctx, tag); err != nil {
-			b.Logf("remove image: %v", err)
-		}
-	})
+	b.keep(&b.images, tag)
 	if len(sink.Events()) == 0 {
 		b.Error("a build without any event")
 	}
