@@ -15,11 +15,17 @@ import (
 
 // What a box sees of files: its own layer over its image's, and mounts over both.
 
-var (
-	errNoFile   = errors.New("No such file or directory")
-	errReadOnly = errors.New("Read-only file system")
-	errIsDir    = errors.New("Is a directory")
-	errNoDir    = errors.New("Not a directory")
+// errno is an error in the words of a box's C library.
+type errno string
+
+func (e errno) Error() string { return string(e) }
+
+const (
+	errNoFile   errno = "No such file or directory"
+	errExists   errno = "File exists"
+	errReadOnly errno = "Read-only file system"
+	errIsDir    errno = "Is a directory"
+	errNoDir    errno = "Not a directory"
 )
 
 // place is where a path of a box lies.

@@ -93,13 +93,12 @@ func (e *Engine) Provision(ctx context.Context, id string, p resource.ProvisionS
 		if b.Record.Released {
 			b.Record.Spans = append(b.Record.Spans, run)
 		}
-		if err != nil || code != 0 {
-			return nil
+		if err == nil && code == 0 {
+			if b.Record.Runs == nil {
+				b.Record.Runs = map[string]resource.Run{}
+			}
+			b.Record.Runs[p.Name] = run
 		}
-		if b.Record.Runs == nil {
-			b.Record.Runs = map[string]resource.Run{}
-		}
-		b.Record.Runs[p.Name] = run
 		return nil
 	})
 	if err = errors.Join(err, free); err != nil {

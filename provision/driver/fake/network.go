@@ -117,7 +117,7 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 			return nil
 		}
 		for _, b := range s.boxes() {
-			if _, on := b.on(n.ID); on && b.up() {
+			if b.on(n.ID) && b.up() {
 				return fail(driver.Conflict, "remove", "network "+n.Name, "network "+n.Name+" has active endpoints: "+b.Name)
 			}
 		}
@@ -126,13 +126,8 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 	})
 }
 
-func (b *box) on(networkID string) (*join, bool) {
-	for _, j := range b.Joins {
-		if j.ID == networkID {
-			return j, true
-		}
-	}
-	return nil, false
+func (b *box) on(networkID string) bool {
+	return slices.ContainsFunc(b.Joins, func(j *join) bool { return j.ID == networkID })
 }
 
 // Connect implements driver.Mutator. On a running box that is connected nothing changes, aliases neither.
@@ -146,7 +141,7 @@ func (e *Engine) Connect(ctx context.Context, networkID, id string, want driver.
 		if err != nil {
 			return err
 		}
-		if _, on := b.on(n.ID); on && b.up() {
+		if b.on(n.ID) && b.up() {
 			return nil
 		}
 		if want.IP != "" && !n.Configured {
@@ -188,7 +183,7 @@ func (s *state) reaches(b, other *box, name string) bool {
 		return false
 	}
 	for _, j := range other.Joins {
-		if _, on := b.on(j.ID); on && (other.Name == name || j.IP == name || slices.Contains(j.Aliases, name)) {
+		if b.on(j.ID) && (other.Name == name || j.IP == name || slices.Contains(j.Aliases, name)) {
 			return true
 		}
 	}

@@ -286,9 +286,8 @@ func (e *Engine) Stat(ctx context.Context, id string, paths []string) (map[strin
 			return err
 		}
 		for _, p := range paths {
-			if ctx.Err() != nil {
-				complete = false
-				return nil
+			if complete = ctx.Err() == nil; !complete {
+				break
 			}
 			f, err := s.lookUp(b, p)
 			if err != nil {

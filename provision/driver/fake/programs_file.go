@@ -81,7 +81,7 @@ func (m *machine) onFile(name, p, options string) error {
 		case err == nil && old.Dir && parents:
 			return nil
 		case err == nil:
-			return fmt.Errorf("File exists")
+			return errExists
 		case parents:
 			return m.s.mkdirs(m.b, p, m.now)
 		}

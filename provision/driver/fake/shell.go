@@ -153,7 +153,7 @@ func (p *parser) andOr() ([]node, error) {
 	}
 	out := []node{first}
 	for {
-		kind := ""
+		var kind string
 		switch {
 		case p.accept("&&"):
 			kind = "and"
