@@ -135,6 +135,9 @@ func (g *planning) resolve(ctx context.Context) error {
 	return nil
 }
 
+// errStale: what was observed is no longer so; observe again.
+var errStale = errors.New("the engine's boxes changed while they were looked at")
+
 // maxRounds bounds question rounds and port picks; a world that changes all the time ends the attempt.
 const maxRounds = 40
 
@@ -144,6 +147,9 @@ func (g *planning) diff(ctx context.Context) (*plan.Plan, error) {
 		r := plan.Diff(plan.Input{
 			Desired: g.desired, Observed: g.observed, Images: g.images, Answers: g.answers, Options: g.options,
 		})
+		if r.Stale {
+			return nil, errStale
+		}
 		if r.Plan == nil {
 			if err := g.answer(ctx, r.Questions); err != nil {
 				return nil, err
@@ -321,16 +327,21 @@ func takenPorts(ctx context.Context, env Env) ([]plan.PortTaken, error) {
 
 // MakePlan shows what Up would do. It changes nothing; with Pull it fetches images that are missing.
 func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan, error) {
-	g, err := observe(ctx, env, p, o)
-	if err != nil {
-		return nil, err
-	}
-	if o.Pull {
-		if err := g.pull(ctx); err != nil {
+	var made *plan.Plan
+	err := errStale
+	for attempt := 0; errors.Is(err, errStale) && attempt < maxAttempts; attempt++ {
+		var g *planning
+		if g, err = observe(ctx, env, p, o); err != nil {
 			return nil, err
 		}
+		if o.Pull {
+			err = g.pull(ctx)
+		}
+		if err == nil {
+			made, err = g.diff(ctx)
+		}
 	}
-	return g.diff(ctx)
+	return made, err
 }
 
 // pull fetches what no box stands for and the engine lacks, before planning (§3).

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/envyhq/envy/provision/apply"
+	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -38,12 +39,25 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 		}
 		out, err = g.up(ctx, o, confirm)
 		var lost *apply.LostClaimError
-		if errors.As(err, &lost) {
-			continue // somebody took the name at the same moment: look again
+		if errors.As(err, &lost) || errors.Is(err, errStale) || conflict(out, err) {
+			continue // somebody was there at the same moment: look again (§6)
 		}
 		return out, err
 	}
-	return out, errors.New("other checkouts keep taking this project's name; try again")
+	return out, errors.New("somebody else keeps changing the same boxes at the same moment; try again")
+}
+
+// conflict: every failure was that a name was taken meanwhile, by a create that showed up late.
+func conflict(out *Outcome, err error) bool {
+	if err == nil || out == nil || out.Report == nil || len(out.Report.Failures) == 0 {
+		return false
+	}
+	for _, f := range out.Report.Failures {
+		if !driver.Is(f.Err, driver.Conflict) {
+			return false
+		}
+	}
+	return true
 }
 
 func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {

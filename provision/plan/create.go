@@ -62,10 +62,16 @@ func (p *planner) nameTaken(w resource.BoxWanted, names ...string) bool {
 	taken := false
 	for _, name := range slices.Compact(names) {
 		owner, ok := p.in.Answers.Names[name]
-		if !ok || p.in.Desired.Identity.Owns(owner) && p.observedName(name) {
+		id := p.in.Desired.Identity
+		mine := id.Owns(owner) && id.Bears(name, owner)
+		if !ok || mine && p.observedName(name) {
 			continue
 		}
 		taken = true
+		if mine {
+			p.stale = true
+			continue
+		}
 		p.problem(Problem{
 			Summary: "the container name " + quote(name) + " is taken",
 			Detail:  "box " + quote(w.Replica()) + " needs that name; the container that has it was not made by envy for this checkout, so envy leaves it alone",

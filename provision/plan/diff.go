@@ -29,7 +29,10 @@ func Diff(in Input) Result {
 	p.kept()
 	p.portClashes()
 	p.crowdedNetworks()
-	if len(p.questions) > 0 {
+	switch {
+	case p.stale:
+		return Result{Stale: true}
+	case len(p.questions) > 0:
 		return Result{Questions: p.questions}
 	}
 	return Result{Plan: p.plan}
@@ -51,6 +54,7 @@ type planner struct {
 	touched   map[resource.Key]bool   // (re)started or made anew by this plan
 	remade    map[resource.Key]string // replaced or created: name of the new container
 	starting  []starting
+	stale     bool
 }
 
 // starting is a box that this plan starts, for the check of its ports.

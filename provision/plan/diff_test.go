@@ -381,3 +381,19 @@ func TestPeer(t *testing.T) {
 	apart := wantBox("app", "debian:12", spec(func(s *resource.BoxSpec) { s.Env = resource.StrMap{"A": "1"} }))
 	w.up(apart, side)
 }
+
+func TestLateCreateIsObservedAgain(t *testing.T) {
+	w := newWorld(t)
+	late := resource.Owner{Project: "shop", Box: "web", Index: 1, Checkout: w.id.Checkout, User: w.id.User}
+	in := Input{Desired: w.desired(wantBox("web", "debian:12")), Images: w.images, Answers: Answers{
+		Names: map[string]resource.Owner{"shop-web": late}, Asked: map[Question]bool{{Kind: AskNames}: true},
+	}}
+	if r := Diff(in); !r.Stale || r.Plan != nil {
+		t.Errorf("a container of ours that the list lacked: %+v", r)
+	}
+	late.Box = "" // envy's labels on a name that envy does not give for them
+	in.Answers.Names["shop-web"] = late
+	if r := Diff(in); r.Stale || r.Plan == nil || len(r.Plan.Problems) != 1 {
+		t.Errorf("a foreign container with our labels: %+v", r)
+	}
+}

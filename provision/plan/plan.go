@@ -267,4 +267,7 @@ func (a Answers) has(q Question) bool { return a.Asked[q] }
 type Result struct {
 	Plan      *Plan
 	Questions []Question
+	// Stale: a container of this project is there that was not when the list was made (a create whose client died shows
+	// up late). Observe again.
+	Stale bool
 }
