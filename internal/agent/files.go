@@ -114,10 +114,11 @@ func (a *Agent) writeFile(file wire.File, owner identity) error {
 // knows it no longer.
 func (a *Agent) removeFile(name string, was wire.FileState) (forget bool, err error) {
 	content, err := readBounded(a.at(name), maxFile)
+	asWritten := err == nil && was.Sum != "" && sum(content) == was.Sum
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return true, nil
-	case err != nil || was.Sum == "" || sum(content) != was.Sum:
+	case !asWritten:
 		a.complain(fmt.Errorf("file %q was changed in the box and is kept", name))
 		return true, nil
 	}

@@ -133,11 +133,8 @@ func copyFile(from, to *os.Root, name string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // errTooMany ends a walk that found more than maxHome entries.

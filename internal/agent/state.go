@@ -200,11 +200,11 @@ func lockFile(path string, wait bool) (unlock func(), err error) {
 		}
 	}
 	if err != nil {
-		file.Close()
+		_ = file.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = errLocked
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { file.Close() }, nil
+	return func() { _ = file.Close() }, nil // the lock goes with it, whatever Close says
 }

@@ -105,7 +105,7 @@ func (a *Agent) probe(ctx context.Context, order wire.Health, who identity) *pro
 		env:   overlay(who.environment(a.Environ), order.Env),
 		stdin: null, stdout: writer, stderr: writer,
 	})
-	writer.Close()
+	_ = writer.Close() // the program has its own
 	if err != nil {
 		return &probed{err: err}
 	}

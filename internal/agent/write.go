@@ -47,11 +47,7 @@ func replace(path string, data []byte, attr attributes) (err error) {
 		return err
 	}
 	defer os.Remove(temp.Name()) // gone already where all went well
-	if err := fill(temp, data, attr); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
+	if err := errors.Join(fill(temp, data, attr), temp.Close()); err != nil {
 		return err
 	}
 	err = os.Rename(temp.Name(), path)
@@ -62,11 +58,7 @@ func replace(path string, data []byte, attr attributes) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := fill(file, data, attr); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
+	return errors.Join(fill(file, data, attr), file.Close())
 }
 
 // fill sets the owner before content and mode, so that nobody else ever reads it.
@@ -109,7 +101,7 @@ func ownerOf(info fs.FileInfo) ids {
 // the one it is in.
 func makeParents(path string) error {
 	dir := filepath.Dir(path)
-	info, err := os.Stat(dir)
+	_, err := os.Stat(dir)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -123,7 +115,8 @@ func makeParents(path string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if info, err = os.Lstat(dir); err != nil || ownerOf(info) == ownerOf(above) {
+	info, err := os.Lstat(dir)
+	if err != nil || ownerOf(info) == ownerOf(above) {
 		return err
 	}
 	return os.Lchown(dir, ownerOf(above).uid, ownerOf(above).gid)

@@ -39,8 +39,8 @@ const (
 	VerbSignal    = "signal"    // stdin: Signal
 )
 
-// MarkVariable, where the environment of VerbExec has it, marks what the exec
-// becomes for VerbSignal: up to 64 letters, digits, - and _.
+// MarkVariable marks for VerbSignal what an exec becomes, where the environment
+// of VerbExec has it: up to 64 letters, digits, - and _.
 const MarkVariable = "ENVY_EXEC"
 
 // Exit codes of the agent's own. Anything else is the code of what it ran,
