@@ -53,25 +53,24 @@ func (p *planner) makeBase(i *imageState) {
 		return
 	}
 	i.made = true
-	addr := resource.Address{Kind: resource.KindImage, Name: i.wanted.Reference}
+	op, summary := OpPull, "pulled from its registry"
 	if i.wanted.Build != nil {
-		i.step = p.step(Step{Op: OpBuild, Address: addr, Name: i.wanted.Reference, Image: &i.wanted, Origin: i.wanted.Origin})
-		p.change(Change{Address: addr, Action: Create, Summary: "built from " + or(i.wanted.Build.Dockerfile, "Dockerfile"), Notes: unknowns(i), Origin: i.wanted.Origin})
-	} else {
-		i.step = p.pull(i, addr)
+		op, summary = OpBuild, "built from "+or(i.wanted.Build.Dockerfile, "Dockerfile")
 	}
+	i.step = p.baseStep(i, op, summary)
 	p.plan.Unresolved = true
 }
 
-// pull is shared by all images that are made from one reference.
-func (p *planner) pull(i *imageState, addr resource.Address) int {
+// baseStep is shared by all images that start from one reference, whatever is put on top.
+func (p *planner) baseStep(i *imageState, op Op, summary string) int {
 	for _, s := range p.plan.Steps {
-		if s.Op == OpPull && s.Name == i.wanted.Reference {
+		if s.Op == op && s.Name == i.wanted.Reference {
 			return s.ID
 		}
 	}
-	p.change(Change{Address: addr, Action: Create, Summary: "pulled from its registry", Notes: unknowns(i), Origin: i.wanted.Origin})
-	return p.step(Step{Op: OpPull, Address: addr, Name: i.wanted.Reference, Image: &i.wanted, Origin: i.wanted.Origin})
+	addr := resource.Address{Kind: resource.KindImage, Name: i.wanted.Reference}
+	p.change(Change{Address: addr, Action: Create, Summary: summary, Notes: unknowns(i), Origin: i.wanted.Origin})
+	return p.step(Step{Op: op, Address: addr, Name: i.wanted.Reference, Image: &i.wanted, Origin: i.wanted.Origin})
 }
 
 func unknowns(i *imageState) []string {
