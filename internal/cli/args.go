@@ -13,16 +13,21 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "file", Usage: "the Envfile's `PATH`, instead of looking for one", DefaultText: "$ENVY_FILE"},
 		&cli.StringFlag{Name: "C", Usage: "work in `DIR`"},
 		&cli.StringFlag{Name: "context", Usage: "docker context `NAME`", DefaultText: "as docker would choose"},
-		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "confirm what would be lost or destroyed; never trust"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "results and errors only"},
-		&cli.BoolFlag{Name: "no-color", Usage: "no colours"},
-		&cli.BoolFlag{Name: "debug", Usage: "show each call of the engine with its time"},
-		&cli.StringFlag{Name: "format", Usage: "human, plain or json", DefaultText: "human"},
+		toggle("yes", "confirm what would be lost or destroyed; never trust", "y"),
+		toggle("quiet", "results and errors only", "q"),
+		toggle("no-color", "no colours"),
+		toggle("debug", "show each call of the engine with its time"),
+		&cli.StringFlag{Name: "format", Usage: "`FORMAT` human, plain or json", DefaultText: "human"},
 		&cli.StringSliceFlag{Name: "var", Usage: "give a variable its value: `NAME=VALUE`"},
 		&cli.StringSliceFlag{Name: "var-file", Usage: "read variables from `FILE`"},
-		&cli.BoolFlag{Name: "locked", Usage: "fail when Envfile.lock is missing or stale (not built yet)"},
-		&cli.BoolFlag{Name: "version", Usage: "print envy's version"},
+		toggle("locked", "fail when Envfile.lock is missing or stale (not built yet)"),
+		toggle("version", "print envy's version"),
 	}
+}
+
+// toggle is a flag without a value.
+func toggle(name, usage string, aliases ...string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
 }
 
 // endOfFlags divides operands from a command to run.

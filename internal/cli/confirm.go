@@ -67,6 +67,9 @@ func (s *session) showPlan(p *plan.Plan) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
+	if s.g.format == view.Quiet && s.g.yes {
+		return nil // nobody is asked
+	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
 	return s.view.PlanBefore(p)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/term"
@@ -78,6 +80,7 @@ var exitCodes = []struct {
 	{"changes", func(err error) bool { return errors.Is(err, errChanges) }, exitChanges},
 	{"diagnostics: invalid", hasClass(diag.Invalid), exitInvalid},
 	{"usage", is[*usageError], exitInvalid},
+	{"no such help", is[cli.ExitCoder], exitInvalid},
 	{"not built yet", is[*notBuiltError], exitInvalid},
 	{"no such box", is[*provision.NoBoxError], exitInvalid},
 	{"no such provisioner", is[*provision.UnknownProvisionerError], exitInvalid},

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/term"
@@ -39,6 +41,7 @@ func TestExitCode(t *testing.T) {
 		{diag.List{{Summary: "x"}}.Err(), 3, "diagnostics: invalid"},
 		{errors.Join(unreachable, diag.List{{Summary: "x"}}.Err()), 3, "diagnostics: invalid"},
 		{&usageError{}, 3, "usage"},
+		{cli.Exit("no help topic", 3), 3, "no such help"},
 		{&notBuiltError{}, 3, "not built yet"},
 		{&provision.NoBoxError{}, 3, "no such box"},
 		{&provision.UnknownProvisionerError{}, 3, "no such provisioner"},

@@ -93,7 +93,7 @@ func (a *app) fmtCommand() *cli.Command {
 			return s.formatStream(ctx, c.Bool("check"))
 		}
 		return s.formatFiles(names, c.Bool("check"))
-	}, &cli.BoolFlag{Name: "check", Usage: "change nothing; name the files that are not in it, and end with 1"})
+	}, toggle("check", "change nothing; name the files that are not in it, and end with 1"))
 }
 
 // formatStream is for editors: from stdin to stdout.

@@ -30,7 +30,7 @@ func (a *app) initCommand() *cli.Command {
 	},
 		&cli.StringFlag{Name: "image", Usage: "the box's base `IMAGE`", Value: defaultImage},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; - is stdout", DefaultText: "Envfile"},
-		&cli.BoolFlag{Name: "force", Usage: "replace a file that is there"},
+		toggle("force", "replace a file that is there"),
 	)
 }
 

@@ -28,12 +28,16 @@ func (a *app) logsCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
-		return s.logs(ctx, names, o)
+		err = s.logs(ctx, names, o)
+		if o.Follow && err != nil && ctx.Err() != nil {
+			return &shownError{errInterrupted} // it is how one stops to follow
+		}
+		return err
 	},
-		&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what they print from now on"},
+		toggle("follow", "go on with what they print from now on", "f"),
 		&cli.StringFlag{Name: "tail", Aliases: []string{"n"}, Usage: "only the last `N` lines of each box", DefaultText: "all"},
 		&cli.StringFlag{Name: "since", Usage: "only from `TIME` on: 2026-01-02T15:04:05Z, or how long ago: 10m"},
-		&cli.BoolFlag{Name: "timestamps", Aliases: []string{"t"}, Usage: "with the time of each line"},
+		toggle("timestamps", "with the time of each line", "t"),
 	)
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/term"
@@ -94,6 +96,8 @@ func own(err error) (d diag.Diagnostic, ok bool) {
 		return diag.Diagnostic{Summary: notBuilt.Error(), Hint: notBuilt.instead}, true
 	case errors.As(err, &path):
 		return diag.Diagnostic{Summary: path.Error()}, true
+	case is[cli.ExitCoder](err): // of the flag library's help
+		return diag.Diagnostic{Summary: err.Error()}, true
 	case errors.Is(err, term.ErrNoTerminal):
 		return diag.Diagnostic{Class: diag.Refused, Summary: "there is no terminal to ask at"}, true
 	}

@@ -25,9 +25,9 @@ func (a *app) statusCommand() *cli.Command {
 		}
 		return s.status(ctx, c.Bool("size"))
 	},
-		&cli.BoolFlag{Name: "size", Usage: "with disk use, which the engine has to count"},
-		&cli.BoolFlag{Name: "all", Usage: "all projects on the engine (not built yet)"},
-		&cli.BoolFlag{Name: "watch", Usage: "draw it again on every change (not built yet)"},
+		toggle("size", "with disk use, which the engine has to count"),
+		toggle("all", "all projects on the engine (not built yet)"),
+		toggle("watch", "draw it again on every change (not built yet)"),
 	)
 }
 

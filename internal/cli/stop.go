@@ -62,7 +62,7 @@ func (a *app) scopeCommand(name, usage, verb, nothing string, do scoped, flags .
 
 func (a *app) haltCommand() *cli.Command {
 	return a.scopeCommand("halt", "stop boxes", "halted", "nothing is running", provision.Halt,
-		&cli.BoolFlag{Name: "kill", Usage: "do not wait for them to end by themselves"})
+		toggle("kill", "do not wait for them to end by themselves"))
 }
 
 func (a *app) suspendCommand() *cli.Command {
@@ -86,5 +86,5 @@ func (a *app) destroyCommand() *cli.Command {
 			return err
 		}
 		return s.showDone("destroy", "destroyed", "nothing to destroy", p)
-	}, &cli.BoolFlag{Name: "volumes", Usage: "named volumes too, with all that is in them"})
+	}, toggle("volumes", "named volumes too, with all that is in them"))
 }

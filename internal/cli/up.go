@@ -20,16 +20,16 @@ import (
 // upFlags are what up and plan share, so that a plan is of what up would do.
 func upFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "no-provision", Usage: "run no provisioners"},
-		&cli.BoolFlag{Name: "provision", Usage: "run all provisioners, whatever ran before"},
-		&cli.BoolFlag{Name: "recreate", Usage: "replace the boxes even if nothing changed"},
-		&cli.BoolFlag{Name: "build", Usage: "build images anew"},
+		toggle("no-provision", "run no provisioners"),
+		toggle("provision", "run all provisioners, whatever ran before"),
+		toggle("recreate", "replace the boxes even if nothing changed"),
+		toggle("build", "build images anew"),
 	}
 }
 
 func paceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Name: "timeout", Usage: "how long each box may take to become ready", Value: 5 * time.Minute},
+		&cli.DurationFlag{Name: "timeout", Usage: "how long each box may take to become ready: `TIME` as 90s", Value: 5 * time.Minute},
 		&cli.IntFlag{Name: "parallel", Usage: "do at most `N` things at once", DefaultText: "8"},
 	}
 }
@@ -81,8 +81,8 @@ func (a *app) reloadCommand() *cli.Command {
 		o.Restart = true
 		return s.up(ctx, o, s.confirmLoss)
 	}, append([]cli.Flag{
-		&cli.BoolFlag{Name: "no-provision", Usage: "run no provisioners"},
-		&cli.BoolFlag{Name: "provision", Usage: "run all provisioners, whatever ran before"},
+		toggle("no-provision", "run no provisioners"),
+		toggle("provision", "run all provisioners, whatever ran before"),
 	}, paceFlags()...)...)
 }
 
@@ -130,9 +130,9 @@ func skipped(o *provision.Outcome) error {
 
 func (a *app) planCommand() *cli.Command {
 	flags := append(upFlags(),
-		&cli.BoolFlag{Name: "detailed-exitcode", Usage: "end with 2 when there are changes"},
+		toggle("detailed-exitcode", "end with 2 when there are changes"),
 		&cli.StringFlag{Name: "out", Usage: "save the plan in `FILE`, for up --plan"},
-		&cli.BoolFlag{Name: "pull", Usage: "fetch missing images, to know all of the plan"},
+		toggle("pull", "fetch missing images, to know all of the plan"),
 	)
 	return a.command("plan", "show what up would do", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
 		o, err := upOptions(c)
