@@ -1,7 +1,7 @@
 #!/bin/sh
 # zk.sh ID COUNT: a ZooKeeper of an ensemble, from Debian's package.
 set -e
-config=/etc/zookeeper/conf/zoo-envy.cfg
+config=/tmp/zoo.cfg
 cat >"$config" <<CONFIG
 tickTime=2000
 initLimit=5
@@ -17,4 +17,4 @@ while [ "$2" -gt 1 ] && [ "$n" -le "$2" ]; do
   n=$((n + 1))
 done
 echo "$1" >/var/lib/zookeeper/myid
-exec java -cp '/etc/zookeeper/conf:/usr/share/java/*' org.apache.zookeeper.server.quorum.QuorumPeerMain "$config"
+exec java -cp '/usr/share/java/*' org.apache.zookeeper.server.quorum.QuorumPeerMain "$config"
