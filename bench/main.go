@@ -96,7 +96,7 @@ func (b *bench) measure() (rows []row, err error) {
 	if b.dir, err = os.MkdirTemp("", "envybench"); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(b.dir) //nolint:errcheck // a folder for temporary files
+	defer os.RemoveAll(b.dir) // a folder for temporary files
 	b.recipe, b.times = filepath.Join(b.dir, "recipe.json"), map[string][]float64{}
 	if err := os.WriteFile(filepath.Join(b.dir, "Envfile"), []byte(b.envfile()), 0o600); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ const (
 )
 
 // binary is the envy under test, built once by TestMain.
-var binary string //nolint:gochecknoglobals // set once before any test runs
+var binary string // set once before any test runs
 
 func TestMain(m *testing.M) {
 	code, err := setUp(m)
@@ -45,7 +45,7 @@ func setUp(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a folder for temporary files
+	defer os.RemoveAll(dir) // a folder for temporary files
 	binary = filepath.Join(dir, "envy")
 	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build envy: %w\n%s", err, out)

@@ -76,7 +76,7 @@ func testInput(b *bench) {
 	}
 	// A command that ends before its input must not keep the call waiting for more.
 	r, w := io.Pipe()
-	defer w.Close() //nolint:errcheck // never fails
+	defer w.Close()
 	if _, code := b.run(id, driver.Exec{Argv: []string{"true"}, User: "root"}, r); code != 0 {
 		b.Errorf("code %d", code)
 	}
@@ -223,7 +223,7 @@ func testAttachTTY(b *bench) {
 	})))
 	var out bytes.Buffer
 	r, w := io.Pipe()
-	defer w.Close() //nolint:errcheck // never fails
+	defer w.Close()
 	code, err := b.d.Attach(b.ctx, id, driver.Streams{In: r, Out: &out})
 	if err != nil || code != 0 || !strings.Contains(out.String(), "tty\r\n") {
 		b.Errorf("code %d, %v, printed %q", code, err, out.String())

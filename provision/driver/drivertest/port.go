@@ -93,7 +93,7 @@ func testPortListened(b *bench) {
 		b.Skip("this machine's listeners are not in the engine's way")
 	}
 	l, port := b.listen()
-	defer l.Close() //nolint:errcheck // a test's listener
+	defer l.Close() // a test's listener
 	id := b.create(b.newBox("web", published(b.network("default"), port)))
 	b.wantKind("start on a port with a listener", b.d.StartBox(b.ctx, id, ""), driver.PortTaken)
 }
@@ -110,7 +110,7 @@ func testPortReached(b *bench) {
 		if err != nil {
 			return false
 		}
-		defer c.Close() //nolint:errcheck // only read from
+		defer c.Close() // only read from
 		if err := c.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 			return false
 		}

@@ -198,7 +198,7 @@ func readTar(r io.Reader) (map[string]*file, error) {
 			return nil, fmt.Errorf("archive: %w", err)
 		}
 		f := &file{
-			MTime: h.ModTime, Mode: uint32(h.Mode) & 0o7777, Owner: strconv.Itoa(h.Uid) + ":" + strconv.Itoa(h.Gid), //nolint:gosec // masked
+			MTime: h.ModTime, Mode: uint32(h.Mode) & 0o7777, Owner: strconv.Itoa(h.Uid) + ":" + strconv.Itoa(h.Gid), // masked
 			Dir: h.Typeflag == tar.TypeDir,
 		}
 		if h.Typeflag == tar.TypeReg {

@@ -58,7 +58,7 @@ func Open(path string, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() //nolint:errcheck // gives the lock back
+	defer lock.Close() // gives the lock back
 	if _, err := os.Stat(path); err == nil {
 		_, _, err := e.load()
 		return e, err
@@ -111,7 +111,7 @@ func (e *Engine) atOnce(f func(s *state, now time.Time) error) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() //nolint:errcheck // gives the lock back
+	defer lock.Close() // gives the lock back
 	s, before, err := e.load()
 	if err != nil {
 		return err
