@@ -112,6 +112,7 @@ func (s *session) attach(ctx context.Context) *attachment {
 		tty:     s.streams.In.Terminal && s.streams.Out.Terminal,
 		streams: driver.Streams{In: s.streams.In.Until(ctx), Out: s.streams.Out, Err: s.streams.Err},
 	}
+	s.onClose(t.detach) // whatever happens in between
 	if !t.tty {
 		signals := make(chan string, 8)
 		t.streams.Signal = signals
@@ -126,7 +127,15 @@ func (s *session) attach(ctx context.Context) *attachment {
 		if err := s.settle(); err != nil {
 			return nil, err
 		}
-		return s.streams.In.Raw()
+		restore, err := s.streams.In.Raw()
+		if err != nil {
+			return nil, err
+		}
+		s.app.signals.beforeLeaving(func() { _ = restore() })
+		return func() error {
+			s.app.signals.beforeLeaving(nil)
+			return restore()
+		}, nil
 	}
 	return t
 }
@@ -154,6 +163,7 @@ func (t *attachment) detach() error {
 	for _, f := range slices.Backward(t.undo) {
 		errs = append(errs, f())
 	}
+	t.undo = nil
 	return errors.Join(errs...)
 }
 

@@ -11,6 +11,7 @@ import (
 type interrupts struct {
 	mu      sync.Mutex
 	forward chan string // nil: signals are envy's own
+	before  func()      // what must be done before leaving at once: a terminal in raw mode is given back
 }
 
 // watch cancels the context at the first interrupt and leaves at once at the second. A signal that is passed on does
@@ -31,6 +32,7 @@ func (a *app) watch(parent context.Context) (context.Context, func()) {
 					continue
 				}
 				if own++; own > 1 {
+					a.signals.leaving()
 					a.m.Leave(exitInterrupted)
 					return
 				}
@@ -73,6 +75,22 @@ func (i *interrupts) passOn(to chan string) (stop func() error) {
 	}
 }
 
+// beforeLeaving sets what leaving at once must not leave undone; nil for nothing.
+func (i *interrupts) beforeLeaving(f func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.before = f
+}
+
+func (i *interrupts) leaving() {
+	i.mu.Lock()
+	f := i.before
+	i.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
 var signalNames = map[os.Signal]string{
-	syscall.SIGINT: "INT", syscall.SIGTERM: "TERM", syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT",
+	syscall.SIGINT: "INT", syscall.SIGTERM: "TERM", syscall.SIGHUP: "HUP",
 }

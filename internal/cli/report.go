@@ -150,7 +150,7 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 	case errors.As(err, &state):
 		return diag.Diagnostic{Class: diag.Failed, Summary: state.Error(), Hint: state.Hint}, true
 	case errors.As(err, &stale):
-		return diag.Diagnostic{Class: diag.Refused, Summary: stale.Error(), Detail: "Nothing was changed.", Hint: "look at a new one: envy plan --out FILE"}, true
+		return diag.Diagnostic{Class: diag.Refused, Summary: stale.Error(), Detail: "Nothing was changed.", Hint: "look at a new one: envy plan --out FILE; up takes the same boxes and flags as plan did"}, true
 	case errors.Is(err, provision.ErrDeclined):
 		return diag.Diagnostic{Class: diag.Refused, Summary: err.Error()}, true
 	case errors.As(err, &newer):

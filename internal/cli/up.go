@@ -192,16 +192,16 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		return nil, &shownError{&provision.ProblemsError{Plan: p}}
 	}
 	if out != "" {
-		err = s.savePlan(p, out)
+		err = s.savePlan(p, o, out)
 	}
 	return p, err
 }
 
 // savePlan writes a plan that up can compare with a fresh one.
-func (s *session) savePlan(p *plan.Plan, out string) error {
+func (s *session) savePlan(p *plan.Plan, o provision.UpOptions, out string) error {
 	if slices.ContainsFunc(p.Steps, func(x plan.Step) bool { return x.Op == plan.OpPull }) {
 		return &provision.RefusedError{
-			Text: "an image is missing, so all of the plan is not known yet; nothing was saved", Hint: "envy plan --pull --out " + out,
+			Text: "an image is missing, so all of the plan is not known yet; nothing was saved", Hint: "envy plan --pull" + flagsOf(o) + " --out " + out,
 		}
 	}
 	data, err := json.Marshal(p)
@@ -211,7 +211,24 @@ func (s *session) savePlan(p *plan.Plan, out string) error {
 	if err := s.place.caller.WritePath(inDir(s.g.dir, out), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
-	return s.note("saved; apply it with: envy up --plan " + out)
+	return s.note("saved; apply it with: envy up" + flagsOf(o) + " --plan " + out)
+}
+
+// flagsOf are the flags and boxes that up must be given to make the same plan.
+func flagsOf(o provision.UpOptions) string {
+	words := ""
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{o.NoProvision, "no-provision"}, {o.Provision, "provision"}, {o.Recreate, "recreate"}, {o.Build, "build"}} {
+		if f.set {
+			words += " --" + f.name
+		}
+	}
+	for _, b := range o.Boxes {
+		words += " " + b
+	}
+	return words
 }
 
 // readPlan reads a saved plan. It is compared with a fresh one, never believed.
