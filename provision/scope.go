@@ -86,6 +86,8 @@ func mustRun(b Box) error {
 		return nil
 	case resource.StatePaused:
 		hint = "envy resume " + b.Name
+	case resource.StateRestarting:
+		hint = "envy logs " + b.Name // up leaves it to its restart policy
 	}
 	return &StateError{Box: b.Name, State: b.State, Hint: hint}
 }
