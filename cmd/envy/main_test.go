@@ -20,6 +20,9 @@ import (
 // engineFile names the file that the scripts' engine lives in.
 const engineFile = "ENVY_FAKE_ENGINE"
 
+// quickRace keeps the race detector from waiting a second at the end of each process.
+const quickRace = "atexit_sleep_ms=0"
+
 // inRegistry is not on the engine at first, but can be pulled.
 const inRegistry = "alpine:3"
 
@@ -75,7 +78,7 @@ func TestScripts(t *testing.T) {
 			home := e.WorkDir + "/home"
 			for k, v := range map[string]string{
 				"HOME": home, engineFile: e.WorkDir + "/.engine.json", "XDG_STATE_HOME": "", "XDG_CONFIG_HOME": "",
-				"XDG_CACHE_HOME": "", "NO_COLOR": "", "TERM": "xterm", "CI": "",
+				"XDG_CACHE_HOME": "", "NO_COLOR": "", "TERM": "xterm", "CI": "", "GORACE": quickRace,
 			} {
 				e.Setenv(k, v)
 			}

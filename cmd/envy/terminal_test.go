@@ -49,7 +49,7 @@ func (x *terminal) command(args ...string) *exec.Cmd {
 	cmd.Dir = x.dir
 	root := filepath.Dir(x.dir)
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + root, "TERM=xterm", engineFile + "=" + filepath.Join(root, "engine.json"),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + root, "TERM=xterm", "GORACE=" + quickRace, engineFile + "=" + filepath.Join(root, "engine.json"),
 	}
 	return cmd
 }
