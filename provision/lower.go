@@ -122,7 +122,7 @@ func (l *lowering) box(ctx context.Context, b *config.Box, order int) resource.B
 	l.provisions(ctx, b, &w)
 	l.health(b, s)
 	s.Meta = resource.Meta{
-		Primary: b.Primary, NoAutostart: !b.Autostart, Counted: b.Counted, Order: order, Login: b.Login,
+		Primary: b.Primary, NoAutostart: !b.Autostart, Counted: b.Counted, Order: order,
 		Written:     slices.Index(l.project.Boxes, b) + 1,
 		WaitTimeout: int(b.WaitTimeout.Seconds()),
 	}

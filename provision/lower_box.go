@@ -64,21 +64,27 @@ func (l *lowering) user(b *config.Box, w *resource.BoxWanted) {
 			}
 		}
 	}
-	if b.User == "" {
+	s.User, s.Login = l.userSpec(b, b.User), l.userSpec(b, b.Login)
+	if s.User == nil || s.User.Name == "root" || numericUser(s.User.Name) {
 		return
 	}
-	s.User = &resource.UserSpec{Name: b.User}
-	if b.User == "root" || numericUser(b.User) {
-		return
-	}
-	s.User.UID, s.User.GID = l.caller.UID, l.caller.GID
-	s.User.Adopt = bindsWritable(b)
 	switch {
 	case b.ReadOnly || len(b.CapDrop) > 0:
 		w.Notes = append(w.Notes, fmt.Sprintf("user %q is used by number (%d:%d): with a read-only root or dropped capabilities no user can be made", b.User, l.caller.UID, l.caller.GID))
 	case l.caller.UID == 0 && s.User.Adopt:
 		w.Notes = append(w.Notes, fmt.Sprintf("user %q has uid 0 in the box, because the checkout belongs to root", b.User))
 	}
+}
+
+// userSpec is a user as written; a name gets the caller's ids, should the image lack it.
+func (l *lowering) userSpec(b *config.Box, name string) *resource.UserSpec {
+	switch {
+	case name == "":
+		return nil
+	case name == "root" || numericUser(name):
+		return &resource.UserSpec{Name: name}
+	}
+	return &resource.UserSpec{Name: name, UID: l.caller.UID, GID: l.caller.GID, Adopt: bindsWritable(b)}
 }
 
 func numericUser(name string) bool {
@@ -99,6 +105,9 @@ func bindsWritable(b *config.Box) bool {
 func (l *lowering) ports(b *config.Box, s *resource.BoxSpec) {
 	for _, p := range b.Ports {
 		x := resource.PortSpec{Name: p.Label, Guest: p.Guest, Host: p.Host, Fixed: p.Source == config.PortFixed, Auto: p.Auto}
+		if p.Auto {
+			x.Written = p.Written
+		}
 		if p.Protocol != "tcp" {
 			x.Protocol = p.Protocol
 		}

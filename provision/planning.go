@@ -48,7 +48,7 @@ func observe(ctx context.Context, env Env, p *Project, o UpOptions) (*planning, 
 		}
 		g.names = &names
 	}
-	if g.project, err = p.with(ctx, name, knownPorts(g.observed)); err != nil {
+	if g.project, err = p.with(ctx, name, knownPorts(g.observed, p.Config)); err != nil {
 		return nil, err
 	}
 	return g, g.lower(ctx, o)
@@ -74,9 +74,18 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	return g.resolve(ctx)
 }
 
-// knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports).
-func knownPorts(o resource.Observed) map[config.PortKey]int {
+// knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports), but for one with
+// auto whose wanted number was edited since.
+func knownPorts(o resource.Observed, c *config.Project) map[config.PortKey]int {
 	out := map[config.PortKey]int{}
+	written := map[config.PortKey]int{}
+	for _, b := range c.Boxes {
+		for _, p := range b.Ports {
+			if p.Auto {
+				written[config.PortKey{Box: b.Label, Index: b.Index, Port: p.Label}] = p.Written
+			}
+		}
+	}
 	for _, b := range o.Boxes {
 		spec, err := resource.DecodeSpec(b.Spec)
 		if err != nil || b.Owner.Run != "" {
@@ -85,6 +94,9 @@ func knownPorts(o resource.Observed) map[config.PortKey]int {
 		_, suffix, _ := resource.SplitName(b.Name)
 		for _, p := range spec.Ports {
 			key := config.PortKey{Box: b.Owner.Box, Index: b.Owner.Index, Port: p.Name}
+			if p.Written != written[key] {
+				continue
+			}
 			if _, known := out[key]; !known || suffix != resource.SuffixOld && suffix != resource.SuffixNew {
 				out[key] = p.Host
 			}

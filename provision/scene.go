@@ -286,8 +286,8 @@ func WorkdirOf(b Box, cwd string) string {
 
 // LoginOf is the user of ssh, exec and provision.
 func LoginOf(b Box) string {
-	if b.Spec.Meta.Login != "" {
-		return b.Spec.Meta.Login
+	if b.Spec.Login != nil {
+		return b.Spec.Login.Name
 	}
 	if b.Spec.User != nil {
 		return b.Spec.User.Name

@@ -325,3 +325,27 @@ func (c *countingEngine) Ping(ctx context.Context) (resource.Engine, error) {
 	c.calls["Ping"]++
 	return c.Engine.Ping(ctx)
 }
+
+func TestAutoPort(t *testing.T) {
+	p := newProject(t)
+	text := `box "web" {
+  image = "busybox:1"
+  port "http" {
+    guest = 80
+    host  = 8080
+    auto  = true
+  }
+}`
+	port := func(text string) int { return p.up(text, UpOptions{}).Scene.Boxes[0].Ports[0].Host }
+	p.host.listens = []plan.PortTaken{{Port: 8080}}
+	if got := port(text); got != 8081 {
+		t.Fatalf("the next free port is 8081, got %d", got)
+	}
+	p.host.listens = nil
+	if got := port(text); got != 8081 {
+		t.Errorf("a port that was picked moved to %d", got)
+	}
+	if got := port(strings.Replace(text, "8080", "9090", 1)); got != 9090 {
+		t.Errorf("an edited port is %d, want 9090", got)
+	}
+}

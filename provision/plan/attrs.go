@@ -129,6 +129,9 @@ func (l *attrList) user(s resource.BoxSpec) {
 		}
 		l.flag("user.adopt", s.User.Adopt)
 	}
+	if s.Login != nil {
+		l.add(replaces, "login", s.Login.Name)
+	}
 	l.strs(replaces, "groups", s.Groups)
 	l.add(replaces, "workdir", s.Workdir)
 	l.add(replaces, "shell", s.Shell)

@@ -27,7 +27,8 @@ type BoxSpec struct {
 	UnsetEnv   []string `json:"unset_env,omitempty"`  // taken away, also where the image sets them
 	Path       []string `json:"path,omitempty"`       // goes before the image's PATH
 
-	User     *UserSpec `json:"user,omitempty"` // nil: the image's own
+	User     *UserSpec `json:"user,omitempty"`  // nil: the image's own
+	Login    *UserSpec `json:"login,omitempty"` // user of ssh, exec and provision where it differs
 	Groups   []string  `json:"groups,omitempty"`
 	Workdir  string    `json:"workdir,omitempty"`
 	Shell    string    `json:"shell,omitempty"`
@@ -119,6 +120,7 @@ type PortSpec struct {
 	Host     int    `json:"host"`
 	Fixed    bool   `json:"-"`                  // written in the Envfile: a clash is a diagnostic
 	Auto     bool   `json:"-"`                  // next free one on a clash
+	Written  int    `json:"written,omitempty"`  // with auto: what the Envfile said when the number was picked
 	Protocol string `json:"protocol,omitempty"` // "" is tcp
 	Address  string `json:"address,omitempty"`  // "" is 127.0.0.1
 }
@@ -197,7 +199,6 @@ type Meta struct {
 	Order       int      `json:"order,omitempty"`   // position in dependency order; halt and destroy go backwards
 	Written     int      `json:"written,omitempty"` // position in the Envfile
 	DependsOn   []string `json:"depends_on,omitempty"`
-	Login       string   `json:"login,omitempty"` // user of ssh, exec and provision where it differs from User
 	WaitTimeout int      `json:"wait_timeout,omitempty"`
 }
 

@@ -107,18 +107,16 @@ func workdirOf(b driver.NewBox) string {
 // usersOf are the users to make or adopt: the box's, and the one of shells where that is another. On a rootless engine
 // the caller is root inside.
 func usersOf(s resource.BoxSpec, about engineInfo) []wire.UserBoot {
-	if s.User == nil {
-		return nil
-	}
 	var users []wire.UserBoot
-	for _, name := range []string{s.User.Name, s.Meta.Login} {
-		name, _, _ = strings.Cut(name, ":")
+	for _, spec := range []*resource.UserSpec{s.User, s.Login} {
+		if spec == nil {
+			continue
+		}
+		name := firstPart(spec.Name)
 		if !named(name) || len(users) > 0 && users[0].Name == name {
 			continue
 		}
-		u := wire.UserBoot{
-			Name: name, UID: s.User.UID, GID: s.User.GID, Adopt: s.User.Adopt, Shell: s.Shell, Groups: s.Groups,
-		}
+		u := wire.UserBoot{Name: name, UID: spec.UID, GID: spec.GID, Adopt: spec.Adopt, Shell: s.Shell, Groups: s.Groups}
 		if about.rootless {
 			u.UID, u.GID = 0, 0
 		}

@@ -87,7 +87,7 @@ func TestBootOf(t *testing.T) {
 		},
 		{
 			name: "login is another user",
-			box:  driver.NewBox{Spec: resource.BoxSpec{User: &resource.UserSpec{Name: "app", UID: 5, GID: 6}, Meta: resource.Meta{Login: "dev"}}},
+			box:  driver.NewBox{Spec: resource.BoxSpec{User: &resource.UserSpec{Name: "app", UID: 5, GID: 6}, Login: &resource.UserSpec{Name: "dev", UID: 5, GID: 6}}},
 			want: wire.Boot{User: "app", Users: []wire.UserBoot{{Name: "app", UID: 5, GID: 6}, {Name: "dev", UID: 5, GID: 6}}},
 		},
 		{
