@@ -28,7 +28,7 @@ const inRegistry = "alpine:3"
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"envy":   func() { os.Exit(run(openFake)) },
+		"envy":   func() { os.Exit(run(openTest)) },
 		"byhand": func() { os.Exit(byHand()) },
 	})
 }
@@ -38,6 +38,14 @@ func fakeEngine() (*fake.Engine, error) {
 	registry := map[string]fake.Image{inRegistry: images[inRegistry]}
 	delete(images, inRegistry)
 	return fake.Open(os.Getenv(engineFile), fake.Options{Images: images, Registry: registry})
+}
+
+// openTest opens the engine in a file where a test names one, else the real one.
+func openTest(o cli.EngineOptions) (driver.Engine, error) {
+	if os.Getenv(engineFile) == "" {
+		return openDocker(o)
+	}
+	return openFake(o)
 }
 
 func openFake(o cli.EngineOptions) (driver.Engine, error) {
