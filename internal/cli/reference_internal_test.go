@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
+)
+
+//go:generate go test -run TestReferencePage . -update
+
+var update = flag.Bool("update", false, "write the lists of docs/commands.md")
+
+// TestReferencePage holds the lists of docs/commands.md to the table of commands, or writes them with -update.
+func TestReferencePage(t *testing.T) {
+	const page = "../../docs/commands.md"
+	data, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(data)
+	for mark, want := range referenceLists() {
+		begin, end := "<!-- "+mark+": generated -->\n", "<!-- end of "+mark+" -->"
+		head, rest, ok := strings.Cut(got, begin)
+		_, tail, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s has no marks for %q", page, mark)
+		}
+		got = head + begin + want + end + tail
+	}
+	switch {
+	case got == string(data):
+	case !*update:
+		t.Errorf("%s is out of step (go generate mends it):\n%s", page, cmp.Diff(got, string(data)))
+	default:
+		if err := os.WriteFile(page, []byte(got), 0o644); err != nil { //nolint:gosec // a page of the manual
+			t.Fatal(err)
+		}
+	}
+}
+
+// referenceLists are the generated parts of the page, by their marks.
+func referenceLists() map[string]string {
+	var commands, absent strings.Builder
+	for _, c := range (&app{}).commands() {
+		if c.Hidden {
+			continue
+		}
+		fmt.Fprintf(&commands, "### `%s`\n\n%s.\n\n", strings.TrimSpace("envy "+c.Name+" "+c.ArgsUsage), strings.ToUpper(c.Usage[:1])+c.Usage[1:])
+		if len(c.Flags) > 0 {
+			commands.WriteString(flagTable(c.Flags) + "\n")
+		}
+	}
+	absent.WriteString("| command | until then |\n|---|---|\n")
+	for _, n := range notBuilt() {
+		fmt.Fprintf(&absent, "| `%s` | %s |\n", n.name, n.instead)
+	}
+	return map[string]string{"commands": commands.String(), "flags": flagTable(globalFlags()), "not built": absent.String()}
+}
+
+func flagTable(flags []cli.Flag) string {
+	var s strings.Builder
+	s.WriteString("| flag | |\n|---|---|\n")
+	for _, f := range flags {
+		var names []string
+		for _, n := range f.Names() {
+			names = append(names, dashed(n))
+		}
+		about, value := "", ""
+		if d, ok := f.(cli.DocGenerationFlag); ok {
+			about = d.GetUsage()
+			if d.TakesValue() {
+				value = " VALUE"
+			}
+			// The flag library takes the value's name from backquotes in the usage.
+			if _, rest, ok := strings.Cut(about, "`"); ok {
+				name, _, _ := strings.Cut(rest, "`")
+				value = " " + name
+			}
+			about = strings.ReplaceAll(about, "`", "")
+			if text := d.GetDefaultText(); text != "" && d.TakesValue() {
+				about += " (default: " + strings.Trim(text, `"`) + ")"
+			}
+		}
+		fmt.Fprintf(&s, "| `%s%s` | %s |\n", strings.Join(names, "`, `"), value, about)
+	}
+	return s.String()
+}
