@@ -62,7 +62,11 @@ func TestValidAndPlanned(t *testing.T) {
 // checkout copies an example, so that the original stays as it is.
 func checkout(t *testing.T, folder string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), filepath.Base(folder))
+	parent, err := filepath.EvalSymlinks(t.TempDir()) // the path as envy will label it
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(parent, filepath.Base(folder))
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +90,9 @@ func inMemory(t *testing.T, dir string, args ...string) (int, string) {
 			return term.Injected(term.Input{Reader: strings.NewReader("")}, term.Output{Writer: &out}, term.Output{Writer: &out})
 		},
 		Leave: func(code int) { t.Errorf("envy left with %d", code) },
-		Open:  func(cli.EngineOptions) (driver.Engine, error) { return fake.New(fake.Options{Images: fake.Stock()}), nil },
+		Open: func(cli.EngineOptions) (driver.Engine, error) {
+			return fake.New(fake.Options{Images: fake.Stock()}), nil
+		},
 	})
 	return code, out.String()
 }
