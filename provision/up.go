@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
@@ -149,6 +150,9 @@ func (e *ExitedError) Error() string { return fmt.Sprintf("box %q exited with co
 
 // finish looks at what is there now: addresses for the caller, and boxes that started and ended again.
 func (g *planning) finish(ctx context.Context, out *Outcome) error {
+	if err := g.settle(ctx, out.Report); err != nil {
+		return err
+	}
 	scene, err := Look(ctx, g.env, g.project.Identity)
 	if err != nil {
 		return err
@@ -170,6 +174,28 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// settling is how long a service without a check must have run before it is believed to stay.
+const settling = 250 * time.Millisecond
+
+// settle gives services that nothing was waited for the time to fail: "started" is all that is known of them.
+func (g *planning) settle(ctx context.Context, r *apply.Report) error {
+	for _, s := range r.Done {
+		w := slices.IndexFunc(g.desired.Boxes, func(w resource.BoxWanted) bool { return w.Replica() == s.Address.Box })
+		if s.Op != plan.OpStart || w < 0 || !plan.Runs(g.desired.Boxes[w].Spec) || passed(r, s.Address.Box) {
+			continue
+		}
+		timer := time.NewTimer(settling)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 func passed(r *apply.Report, box string) bool {

@@ -230,7 +230,7 @@ func (r *runner) step(ctx context.Context, s plan.Step) {
 		r.o.Sink.Send(event.Event{ID: taskID(s), Kind: event.Done, Subject: s.Address.String(), Text: string(s.Op), Elapsed: took})
 		return
 	}
-	f := &Failure{Step: s, Err: err, Logs: r.lastLines(ctx, s)}
+	f := &Failure{Step: s, Err: err, Logs: append(checkLines(err), r.lastLines(ctx, s)...)}
 	f.Step.Origin = originOf(s, err)
 	r.undo(ctx, s)
 	r.mu.Lock()
@@ -293,6 +293,19 @@ func (r *runner) lastLines(ctx context.Context, s plan.Step) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return LastLines(ctx, r.engine, r.id(s.Target))
+}
+
+// checkLines is what a healthcheck that never passed said last.
+func checkLines(err error) []string {
+	var timeout *TimeoutError
+	if !errors.As(err, &timeout) || strings.TrimSpace(timeout.Output) == "" {
+		return nil
+	}
+	var out []string
+	for _, l := range strings.Split(strings.TrimRight(timeout.Output, "\n"), "\n") {
+		out = append(out, "healthcheck: "+l)
+	}
+	return out
 }
 
 // LastLines gives the last lines of a box's log, at most ten; nil when they cannot be had.

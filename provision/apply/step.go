@@ -52,14 +52,29 @@ func (r *runner) long(ctx context.Context, s plan.Step) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{Limit: limit})
 	defer cancel()
 	err := r.wait(ctx, s)
-	if err != nil && ctx.Err() != nil {
+	var check *driver.ScriptError
+	switch ended := ctx.Err() != nil; {
+	case err == nil:
+		return nil
+	case errors.As(err, &check) && s.Op == plan.OpWaitHealthy && (ended || r.nearlyOver(ctx)):
+		return &TimeoutError{Limit: limit, Output: check.Output}
+	case ended:
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// TimeoutError says that a box was not ready in time.
-type TimeoutError struct{ Limit time.Duration }
+// nearlyOver: a driver gives up a little before its context does, to bring the check's output back.
+func (r *runner) nearlyOver(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < time.Second
+}
+
+// TimeoutError says that a box was not ready in time. Output is what its healthcheck said last.
+type TimeoutError struct {
+	Limit  time.Duration
+	Output string
+}
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("not ready after %s", e.Limit) }
 

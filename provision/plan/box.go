@@ -181,7 +181,7 @@ func (p *planner) aliases(w resource.BoxWanted) []string {
 // idleNote tells of an idle box whose image would run something (§2, What a box runs).
 func (p *planner) idleNote(w resource.BoxWanted) {
 	i := p.images[w.Image]
-	if i == nil || i.fact == nil || runs(w.Spec) {
+	if i == nil || i.fact == nil || Runs(w.Spec) {
 		return
 	}
 	if len(i.fact.Entrypoint) == 0 && len(i.fact.ExposedPorts) == 0 {

@@ -96,7 +96,7 @@ func (p *planner) make(w resource.BoxWanted, spec resource.BoxSpec, target Targe
 	volumes, volumeSteps := p.volumesFor(w, spec)
 	first := bornGated(spec)
 	c := &BoxCreate{
-		Wanted: w, Spec: spec, Image: image, Fact: fact, Volumes: volumes, Aliases: p.aliases(w), Gate: first && runs(w.Spec),
+		Wanted: w, Spec: spec, Image: image, Fact: fact, Volumes: volumes, Aliases: p.aliases(w), Gate: first && Runs(w.Spec),
 		Networks: map[string]string{}, NetIDs: map[string]string{}, GitSafe: gitSafe(spec), Labels: p.boxLabels(w, spec),
 	}
 	needs = append(slices.Clone(needs), append(volumeSteps, imageStep, p.claimStep)...)

@@ -133,8 +133,8 @@ func mounted(mounts []resource.MountSpec, target string) bool {
 	return slices.ContainsFunc(mounts, func(m resource.MountSpec) bool { return m.Target == target && m.Type != resource.MountCopy })
 }
 
-// runs reports whether the box runs a command rather than idling (§2).
-func runs(s resource.BoxSpec) bool {
+// Runs reports whether the box runs a command rather than idling (§2).
+func Runs(s resource.BoxSpec) bool {
 	return s.Service || s.Command != nil || s.Entrypoint != nil || s.Oneshot
 }
 
@@ -143,7 +143,7 @@ func (p *planner) health(w resource.BoxWanted) *resource.HealthSpec {
 	if w.Spec.Healthcheck != nil {
 		return w.Spec.Healthcheck
 	}
-	if i := p.images[w.Image]; runs(w.Spec) && i != nil && i.fact != nil {
+	if i := p.images[w.Image]; Runs(w.Spec) && i != nil && i.fact != nil {
 		return i.fact.Healthcheck
 	}
 	return nil

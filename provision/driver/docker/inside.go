@@ -144,11 +144,24 @@ func (e *Engine) WaitHealthy(ctx context.Context, id string, h resource.HealthSp
 	if err != nil {
 		return err
 	}
-	line, err := wire.Encode(wire.Health{Argv: argv, User: user, Timeout: milliseconds(h.Timeout).Nanoseconds()})
+	line, err := wire.Encode(wire.Health{
+		Argv: argv, User: user, Timeout: milliseconds(h.Timeout).Nanoseconds(), Limit: ownLimit(ctx).Nanoseconds(),
+	})
 	if err != nil {
 		return invalid("check", id, err.Error(), err)
 	}
 	return e.watch(ctx, id, order{verb: wire.VerbWait, stdin: append(line, '\n'), lifeline: true}, nil)
+}
+
+// ownLimit lets the agent give up by itself a little before ctx does, so that the check's last output comes back.
+func ownLimit(ctx context.Context) time.Duration {
+	const before = 200 * time.Millisecond
+	if end, ok := ctx.Deadline(); ok {
+		if left := time.Until(end); left > 2*before {
+			return left - before
+		}
+	}
+	return 0
 }
 
 // checkArgv is what a healthcheck's test runs.
