@@ -28,7 +28,7 @@ func Text(p *Plan) []Line {
 		out = append(out, Line{})
 	}
 	for _, k := range p.Kept {
-		out = append(out, Line{Text: "Kept: volume " + k + " (nothing names it; envy destroy --volumes removes it)"})
+		out = append(out, Line{Text: "Kept: volume " + k + " (envy destroy --volumes removes it)"})
 	}
 	for _, n := range p.Notes {
 		out = append(out, Line{Mark: "!", Text: "Note: " + n})

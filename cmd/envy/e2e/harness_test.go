@@ -47,7 +47,7 @@ func setUp(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir) // a folder for temporary files
 	binary = filepath.Join(dir, "envy")
-	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags", "-X main.version=v0.1.0", "-o", binary, "..").CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build envy: %w\n%s", err, out)
 	}
 	return m.Run(), nil
