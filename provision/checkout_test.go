@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/driver"
@@ -116,7 +117,7 @@ func newProject(t *testing.T, files ...string) *project {
 }
 
 func (p *project) env() Env {
-	return Env{Engine: p.engine, Host: p.host, Sink: p.sink, Version: "0.1.0", Key: []byte("key"), Cache: "secret", Local: true}
+	return Env{Engine: p.engine, Host: p.host, Sink: p.sink, Version: "0.1.0", Key: []byte("key"), Cache: "secret", Local: true, Settle: time.Microsecond}
 }
 
 func (p *project) load(text string) *Project {

@@ -66,9 +66,14 @@ type Env struct {
 	Cache   string // secret of the package cache
 	// Output gives the stream that a provisioner's output goes to.
 	Output func(subject string) io.Writer
+	// Settle is how long a service without a check must have run before it is believed to stay; 0 is DefaultSettle.
+	Settle time.Duration
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }
+
+// DefaultSettle is long enough for a program that cannot start to say so.
+const DefaultSettle = 250 * time.Millisecond
 
 // Project is a loaded Envfile with what is needed to evaluate it again for other ports.
 type Project struct {

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,9 +177,6 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 	return errors.Join(errs...)
 }
 
-// settling is how long a service without a check must have run before it is believed to stay.
-const settling = 250 * time.Millisecond
-
 // settle gives services that nothing was waited for the time to fail: "started" is all that is known of them.
 func (g *planning) settle(ctx context.Context, r *apply.Report) error {
 	for _, s := range r.Done {
@@ -186,7 +184,7 @@ func (g *planning) settle(ctx context.Context, r *apply.Report) error {
 		if s.Op != plan.OpStart || w < 0 || !plan.Runs(g.desired.Boxes[w].Spec) || passed(r, s.Address.Box) {
 			continue
 		}
-		timer := time.NewTimer(settling)
+		timer := time.NewTimer(cmp.Or(g.env.Settle, DefaultSettle))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
