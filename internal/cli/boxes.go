@@ -31,6 +31,22 @@ func (s *session) pick(ctx context.Context, scene *provision.Scene, names []stri
 	return nil, none
 }
 
+// there are those of the names that boxes bear which are there. One that only the Envfile knows is left out: there is
+// nothing of it to stop or take away.
+func (s *session) there(ctx context.Context, scene *provision.Scene, names []string) ([]string, error) {
+	var found []string
+	for _, name := range names {
+		_, err := s.pick(ctx, scene, []string{name})
+		switch {
+		case err == nil:
+			found = append(found, name)
+		case !is[*provision.StateError](err):
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 // pickOne is the box that ssh, exec and their like are about: the one that is named, else the primary.
 func (s *session) pickOne(ctx context.Context, scene *provision.Scene, names []string) (provision.Box, error) {
 	if len(names) == 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/internal/view"
 )
 
 const defaultImage = "debian:bookworm-slim"
@@ -141,7 +142,18 @@ func ignoreLocal(folder *hostfs.Tree, caller hostfs.Caller, dir string) (bool, e
 	return true, caller.WritePath(filepath.Join(dir, name), []byte(text+"/"+hostfs.EnvfileLocal+"\n"), 0o644)
 }
 
+// initJSON is the document of init: what it wrote.
+type initJSON struct {
+	Format  string `json:"format"` // "envy.init"
+	Version int    `json:"version"`
+	File    string `json:"file"`
+	Ignored bool   `json:"ignored"` // Envfile.local was added to .gitignore
+}
+
 func (s *session) showInit(folder *hostfs.Tree, path string, ignored bool) error {
+	if s.g.format == view.JSON {
+		return s.view.JSON(initJSON{Format: "envy.init", Version: resultVersion, File: path, Ignored: ignored})
+	}
 	for _, f := range foreignFiles() {
 		if _, err := folder.Lstat(f); err == nil {
 			if err := s.note("found " + f + ": importing it is not built yet, so nothing of it is in the Envfile"); err != nil {

@@ -36,7 +36,7 @@ func (s *session) showUp(ctx context.Context, project *provision.Project, o *pro
 	if err := s.view.Summary(o.Plan, rows, said); err != nil || o.Plan.Empty() {
 		return err
 	}
-	if _, err := o.Scene.Primary(); err != nil {
+	if len(o.Scene.Boxes) == 0 {
 		return nil // there is nothing to enter
 	}
 	return s.note("Next: envy ssh · envy status · envy halt")

@@ -32,8 +32,8 @@ func (s *session) scope(ctx context.Context, do scoped, command string, o provis
 		return nil, err
 	}
 	if len(o.Boxes) > 0 {
-		if _, err := s.pick(ctx, scene, o.Boxes); err != nil {
-			return nil, err
+		if o.Boxes, err = s.there(ctx, scene, o.Boxes); err != nil || len(o.Boxes) == 0 {
+			return &plan.Plan{Version: plan.Version, Project: scene.Identity.Project}, err
 		}
 	}
 	outcome, err := do(ctx, env, scene, o, confirm)
