@@ -179,21 +179,23 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 
 // settle gives services that nothing was waited for the time to fail: "started" is all that is known of them.
 func (g *planning) settle(ctx context.Context, r *apply.Report) error {
-	for _, s := range r.Done {
-		w := slices.IndexFunc(g.desired.Boxes, func(w resource.BoxWanted) bool { return w.Replica() == s.Address.Box })
-		if s.Op != plan.OpStart || w < 0 || !plan.Runs(g.desired.Boxes[w].Spec) || passed(r, s.Address.Box) {
-			continue
-		}
-		timer := time.NewTimer(cmp.Or(g.env.Settle, DefaultSettle))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if !slices.ContainsFunc(r.Done, func(s plan.Step) bool { return g.unproven(r, s) }) {
+		return nil
 	}
-	return nil
+	timer := time.NewTimer(cmp.Or(g.env.Settle, DefaultSettle))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// unproven reports whether the step started a service that nothing was waited for.
+func (g *planning) unproven(r *apply.Report, s plan.Step) bool {
+	w := slices.IndexFunc(g.desired.Boxes, func(w resource.BoxWanted) bool { return w.Replica() == s.Address.Box })
+	return s.Op == plan.OpStart && w >= 0 && plan.Runs(g.desired.Boxes[w].Spec) && !passed(r, s.Address.Box)
 }
 
 func passed(r *apply.Report, box string) bool {
