@@ -32,6 +32,11 @@ func TestReferencePage(t *testing.T) {
 		}
 		got = head + begin + want + end + tail
 	}
+	for _, row := range exitCodes {
+		if !strings.Contains(got, fmt.Sprintf("\n| %d |", row.code)) && row.code != exitOwn {
+			t.Errorf("%s has no row for exit code %d (%s)", page, row.code, row.name)
+		}
+	}
 	switch {
 	case got == string(data):
 	case !*update:
