@@ -106,8 +106,12 @@ type project struct {
 
 func newProject(t *testing.T, files ...string) *project {
 	t.Helper()
+	return newProjectIn(t, t.TempDir(), files...)
+}
+
+func newProjectIn(t *testing.T, dir string, files ...string) *project {
 	p := &project{
-		t: t, engine: fake.New(fake.Options{Images: fake.Stock()}), host: &checkout{MapFS: fstest.MapFS{}, dir: t.TempDir()}, sink: &event.Recorder{},
+		t: t, engine: fake.New(fake.Options{Images: fake.Stock()}), host: &checkout{MapFS: fstest.MapFS{}, dir: dir}, sink: &event.Recorder{},
 	}
 	p.id = NewIdentity("host-1", 1000, p.host.dir, "Envfile")
 	for i := 0; i+1 < len(files); i += 2 {
@@ -122,7 +126,11 @@ func (p *project) env() Env {
 
 func (p *project) load(text string) *Project {
 	p.t.Helper()
-	q, diags := Load(p.t.Context(), []config.Source{{Name: "Envfile", Data: []byte(text)}}, config.Values{
+	return p.loadIn(p.t.Context(), text)
+}
+
+func (p *project) loadIn(ctx context.Context, text string) *Project {
+	q, diags := Load(ctx, []config.Source{{Name: "Envfile", Data: []byte(text)}}, config.Values{
 		Files: files{p.host.MapFS, p.host}, Folder: ".", Dir: p.host.dir, Root: p.host.dir, Home: "/home/u", DefaultName: "shop",
 		Env: func(string) (string, bool) { return "", false }, Host: config.Host{UID: 1000, GID: 1000, OS: "linux", Arch: "amd64"},
 	}, p.id)

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -17,8 +18,12 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-// lossLimit bounds looking at what a box would lose, for a plan (§5, Lost).
-const lossLimit = 2 * time.Second
+// Looking at what a box would lose takes at most planLimit for a plan that is only shown (§5, Lost). An up that goes on
+// without a question needs the answer itself: a slow engine must not turn every replacement into an alarm.
+const (
+	planLimit = 2 * time.Second
+	upLimit   = 20 * time.Second
+)
 
 // planning is one attempt at a plan: what was observed, and the answers so far.
 type planning struct {
@@ -30,6 +35,8 @@ type planning struct {
 	answers  plan.Answers
 	options  plan.Options
 	names    *driver.Names
+
+	lossLimit time.Duration // 0 is planLimit
 }
 
 // observe asks the engine, settles the project's name and the ports of boxes that exist, and lowers.
@@ -79,12 +86,17 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 func knownPorts(o resource.Observed, c *config.Project) map[config.PortKey]int {
 	out := map[config.PortKey]int{}
 	written := map[config.PortKey]int{}
+	free := false
 	for _, b := range c.Boxes {
 		for _, p := range b.Ports {
+			free = free || p.Source != config.PortFixed || p.Auto
 			if p.Auto {
 				written[config.PortKey{Box: b.Label, Index: b.Index, Port: p.Label}] = p.Written
 			}
 		}
+	}
+	if !free {
+		return out // fixed ports look at nothing
 	}
 	for _, b := range o.Boxes {
 		spec, err := resource.DecodeSpec(b.Spec)
@@ -288,7 +300,7 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 		r, err := e.Record(ctx, q.Box)
 		return func(a *plan.Answers) { a.Records[q.Box] = present(r, err) }, gone(err)
 	case plan.AskLoss:
-		l, err := apply.Loss(ctx, e, q.Box, lossLimit)
+		l, err := apply.Loss(ctx, e, q.Box, cmp.Or(g.lossLimit, planLimit))
 		return func(a *plan.Answers) { a.Losses[q.Box] = present(l, err) }, gone(err)
 	case plan.AskImage:
 		f, err := e.Image(ctx, q.Ref, "")

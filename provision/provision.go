@@ -25,11 +25,11 @@ type Host interface {
 	Open(name string) (io.ReadCloser, error)
 	// Tree is a build context's folder, by its path on the host.
 	Tree(path string) (recipe.Source, error)
-	// Walk lists what is below a folder for a share of mode copy, or the file itself.
+	// Archive is a tar of a folder, or of one file, for a share of mode copy.
 	Archive(path string, uid, gid int) (io.ReadCloser, error)
 	// Worktree tells of the linked git worktree that the checkout is; nil when it is none.
 	Worktree() *Worktree
-	// MakeMountPoints makes the missing folders or files in a shared folder that further mounts need, as the caller.
+	// MakeMountPoint makes the missing folder or file in a shared folder that a further mount needs, as the caller.
 	MakeMountPoint(share, rel string, dir bool) error
 	// MakeSource makes the missing source folder of a share with create = true.
 	MakeSource(path string) error

@@ -45,7 +45,7 @@ func Destroy(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Con
 }
 
 func scoped(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Confirm, make func(plan.Scope) plan.Result) (*Outcome, error) {
-	g := &planning{env: env, observed: s.Observed, answers: plan.Answers{
+	g := &planning{env: env, lossLimit: upLimit, observed: s.Observed, answers: plan.Answers{
 		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
 		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
 	}}

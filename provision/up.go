@@ -39,6 +39,7 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 		if err != nil {
 			return nil, err
 		}
+		g.lossLimit = upLimit
 		out, err = g.up(ctx, o, confirm)
 		var lost *apply.LostClaimError
 		if errors.As(err, &lost) || errors.Is(err, errStale) || conflict(out, err) {

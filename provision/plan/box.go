@@ -121,12 +121,12 @@ func (p *planner) standing(w resource.BoxWanted, spec resource.BoxSpec, b *resou
 		p.adjust(w, spec, b, have, changes)
 		return
 	}
-	p.replace(w, spec, b, changes, reason)
+	p.replace(w, spec, b, notStale(changes, b, spec), reason)
 }
 
 // compareBox is compare with the fast path of equal fingerprints.
 func (p *planner) compareBox(b *resource.BoxObserved, have, want resource.BoxSpec) []AttrChange {
-	if want.Image.Base != "" && b.SpecHash != "" && b.SpecHash == want.Hash() {
+	if h, ok := p.hashed(b.Key()); ok && h.hash == b.SpecHash {
 		return nil
 	}
 	return compare(have, want)
@@ -233,4 +233,13 @@ func ignoreHostSized(changes []AttrChange, sized []string) []AttrChange {
 	return slices.DeleteFunc(changes, func(c AttrChange) bool {
 		return c.Forces && slices.ContainsFunc(sized, func(s string) bool { return c.Path == s || strings.HasPrefix(c.Path, s+".") })
 	})
+}
+
+// notStale drops in-place attributes from what a replacement names where the box was changed to them already: its name
+// says so, its label does not (§5, In place).
+func notStale(changes []AttrChange, b *resource.BoxObserved, want resource.BoxSpec) []AttrChange {
+	if _, suffix, _ := resource.SplitName(b.Name); string(suffix) != inPlaceID(want) {
+		return changes
+	}
+	return slices.DeleteFunc(changes, func(c AttrChange) bool { return !c.Forces })
 }

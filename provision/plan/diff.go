@@ -47,6 +47,7 @@ type planner struct {
 	now       map[resource.Key]*boxNow
 	images    map[string]*imageState
 	wanted    map[resource.Key]resource.BoxWanted
+	specs     map[resource.Key]hashedSpec
 	nets      map[string]*netState
 	volumes   map[string]volumeState // address → name and the step that makes it
 	claimStep int
@@ -80,7 +81,7 @@ func newPlanner(in Input) *planner {
 		in: in, plan: &Plan{Version: Version, Project: in.Desired.Identity.Project},
 		now: map[resource.Key]*boxNow{}, images: map[string]*imageState{}, wanted: map[resource.Key]resource.BoxWanted{},
 		nets: map[string]*netState{}, volumes: map[string]volumeState{}, ready: map[resource.Key]int{},
-		touched: map[resource.Key]bool{}, remade: map[resource.Key]string{},
+		touched: map[resource.Key]bool{}, remade: map[resource.Key]string{}, specs: map[resource.Key]hashedSpec{},
 	}
 	for _, w := range in.Desired.Boxes {
 		p.wanted[w.Key] = w
@@ -173,6 +174,10 @@ func (p *planner) group() {
 }
 
 func (p *planner) decode(n *boxNow, b *resource.BoxObserved) {
+	if want, ok := p.hashed(b.Key()); ok && want.hash == b.SpecHash {
+		n.specs[b.ID] = &want.spec // equal fingerprints: nothing to read
+		return
+	}
 	spec, err := resource.DecodeSpec(b.Spec)
 	if err == nil {
 		n.specs[b.ID] = spec
@@ -191,6 +196,29 @@ func (p *planner) decode(n *boxNow, b *resource.BoxObserved) {
 		Summary: fmt.Sprintf("the label of box %q cannot be read", b.Name), Detail: err.Error(),
 		Hint: fmt.Sprintf("look at it with: docker inspect %s", b.Name),
 	})
+}
+
+// hashedSpec is a wanted spec with its fingerprint.
+type hashedSpec struct {
+	spec resource.BoxSpec
+	hash string
+}
+
+// hashed gives the wanted spec of a box; not ok where none is wanted or its image is not there.
+func (p *planner) hashed(k resource.Key) (hashedSpec, bool) {
+	if h, ok := p.specs[k]; ok {
+		return h, h.spec.Image.Base != ""
+	}
+	w, ok := p.wanted[k]
+	if !ok {
+		return hashedSpec{}, false
+	}
+	h := hashedSpec{spec: p.specOf(w)}
+	if h.spec.Image.Base != "" {
+		h.hash = h.spec.Hash()
+	}
+	p.specs[k] = h
+	return h, h.spec.Image.Base != ""
 }
 
 func (p *planner) problem(x Problem) { p.plan.Problems = append(p.plan.Problems, x) }

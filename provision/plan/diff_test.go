@@ -260,7 +260,7 @@ func TestTakenNameAndPort(t *testing.T) {
 func TestNewerLabelIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.up(wantBox("web", "debian:12"))
-	w.observed.Boxes[0].Spec = `{"v":99}`
+	w.observed.Boxes[0].Spec, w.observed.Boxes[0].SpecHash = `{"v":99}`, "other"
 	p := w.plan(Options{}, wantBox("web", "debian:12"))
 	if len(p.Problems) != 1 || !p.Problems[0].Refused || len(p.Steps) != 0 {
 		t.Errorf("a newer label: %+v\n%s", p.Problems, steps(p))

@@ -59,7 +59,9 @@ func Lost(candidates []Changed, looked map[string]Looked, complete bool, rec res
 			if baseline[c.Path] || own[c.Path] {
 				continue
 			}
-		case !ok && complete, l.Dir: // gone between the diff and the look
+		case !ok && (complete || baseline[c.Path] || own[c.Path]), l.Dir:
+			// Gone between the diff and the look; or not reached in time, and envy's own or a provisioner's as far as is
+			// known: "at least" says that there was no time.
 			continue
 		case ok && (baseline[c.Path] && !l.MTime.After(rec.BaselineAt) || own[c.Path] && !l.MTime.After(rec.SetUp) || within(l.MTime, rec.Spans)):
 			continue

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -249,21 +250,24 @@ func DecodeSpec(text string) (*BoxSpec, error) {
 	if len(text) > MaxLabel {
 		return nil, fmt.Errorf("spec label of %d bytes is over the limit of %d", len(text), MaxLabel)
 	}
-	var head struct {
-		V int `json:"v"`
-	}
-	if err := json.Unmarshal([]byte(text), &head); err != nil {
-		return nil, fmt.Errorf("spec label: %w", err)
-	}
-	if head.V > SpecVersion {
-		return nil, &NewerSpecError{Version: head.V}
-	}
-	if head.V < 1 {
-		return nil, fmt.Errorf("spec label has no version")
-	}
 	var s BoxSpec
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
+	err := json.Unmarshal([]byte(text), &s)
+	version := s.Version
+	if err != nil { // a newer version may have other types in the same places
+		var head struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal([]byte(text), &head) == nil {
+			version = head.V
+		}
+	}
+	switch {
+	case version > SpecVersion:
+		return nil, &NewerSpecError{Version: version}
+	case err != nil:
 		return nil, fmt.Errorf("spec label: %w", err)
+	case version < 1:
+		return nil, errors.New("spec label has no version")
 	}
 	return &s, nil
 }
