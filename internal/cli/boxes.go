@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 
 	"github.com/envyhq/envy/config"
@@ -47,16 +46,32 @@ func (s *session) there(ctx context.Context, scene *provision.Scene, names []str
 	return found, nil
 }
 
-// pickOne is the box that ssh, exec and their like are about: the one that is named, else the primary.
+// pickOne is the box that ssh, exec and their like are about: the one that is named, else the primary: the Envfile's
+// where it can be read, else what the labels say.
 func (s *session) pickOne(ctx context.Context, scene *provision.Scene, names []string) (provision.Box, error) {
 	if len(names) == 0 {
-		return scene.Primary()
+		if names = primary(s.boxes); len(names) == 0 {
+			return scene.Primary()
+		}
 	}
 	boxes, err := s.pick(ctx, scene, names)
 	if err != nil {
 		return provision.Box{}, err
 	}
 	return boxes[0], nil
+}
+
+// primary is the name of the box that says that it is the primary one, or the first; none where there are no boxes.
+func primary(boxes []*config.Box) []string {
+	for _, b := range boxes {
+		if b.Primary {
+			return []string{b.Name}
+		}
+	}
+	if len(boxes) == 0 {
+		return nil
+	}
+	return []string{boxes[0].Name}
 }
 
 // written are the Envfile's boxes, none where it cannot be read. Nobody is asked and nothing is said.
@@ -79,25 +94,19 @@ func (s *session) written(ctx context.Context) []*config.Box {
 // runBox is the box that run copies: one that the Envfile has, there or not.
 func runBox(p *provision.Project, names []string) (string, error) {
 	var known []string
+	if len(names) == 0 {
+		names = primary(p.Config.Boxes)
+	}
 	for _, b := range p.Config.Boxes {
 		known = append(known, b.Name)
-		if len(names) == 0 && b.Primary {
-			return b.Name, nil
-		}
-		if len(names) == 0 {
-			continue
-		}
 		if ok, _ := path.Match(names[0], b.Name); ok || b.Label == names[0] {
 			return b.Name, nil
 		}
 	}
-	switch {
-	case len(names) > 0:
-		return "", &provision.NoBoxError{Name: names[0], Suggestion: diag.Suggest(names[0], known), Known: known}
-	case len(known) == 0:
-		return "", fmt.Errorf("the Envfile has no box")
+	if len(names) == 0 {
+		return "", errors.New("the Envfile has no box")
 	}
-	return known[0], nil
+	return "", &provision.NoBoxError{Name: names[0], Suggestion: diag.Suggest(names[0], known), Known: known}
 }
 
 // workingDir is where the caller stands, behind links, as mounts name it.

@@ -41,7 +41,8 @@ type session struct {
 	engine   driver.Engine
 	about    resource.Engine // once it was pinged
 	progress *view.Progress
-	unlock   func() error // gives the lock back early
+	unlock   func() error  // gives the lock back early
+	boxes    []*config.Box // of the Envfile, where check could read it
 	closers  []func() error
 }
 
@@ -266,8 +267,12 @@ func (s *session) check(ctx context.Context) error {
 	if err != nil || len(file.Unset(ctx, values)) > 0 {
 		return err
 	}
-	_, list = file.Evaluate(ctx, values)
-	return list.Err()
+	project, list := file.Evaluate(ctx, values)
+	if err := list.Err(); err != nil {
+		return err
+	}
+	s.boxes = project.Boxes
+	return nil
 }
 
 func (s *session) warnBroken(err error) error {
