@@ -48,7 +48,9 @@ func newCreation(b driver.NewBox, about engineInfo, agentVolume, id string) (cre
 		return creation{}, err
 	}
 	c := creation{config: containerConfig(b, about, string(argument)), host: host}
-	c.config.Healthcheck = healthcheckOf(b, len(boot.Argv) == 0)
+	if c.config.Healthcheck, err = healthcheckOf(b, boot); err != nil {
+		return creation{}, err
+	}
 	if err := c.publish(b); err != nil {
 		return creation{}, err
 	}
@@ -102,25 +104,36 @@ func engineDir(b driver.NewBox) string {
 // ownNetwork reports whether a box has a network namespace with a name of its own: neither the host's nor a peer's.
 func ownNetwork(mode string) bool { return mode == "" || mode == "bridge" || mode == "none" }
 
-// healthcheckOf is the spec's; an image's own is inherited by what runs a command, and switched off in what idles or is
-// thrown away, where it could only fail.
-func healthcheckOf(b driver.NewBox, idle bool) *container.HealthConfig {
-	off := &container.HealthConfig{Test: []string{"NONE"}}
+// healthcheckOf is the spec's, or the image's own where the box runs a command; it is switched off in what idles or is
+// thrown away. The engine runs it through the agent, which becomes the box's user first: PID 1's user is root.
+func healthcheckOf(b driver.NewBox, boot wire.Boot) (*container.HealthConfig, error) {
 	h := b.Spec.Healthcheck
-	switch {
-	case b.Run != nil && (h != nil || b.Fact.Healthcheck != nil):
-		return off
-	case b.Run != nil:
-		return nil
-	case h != nil:
-		return &container.HealthConfig{
-			Test: h.Command, Interval: milliseconds(h.Interval), Timeout: milliseconds(h.Timeout),
-			StartPeriod: milliseconds(h.StartPeriod), Retries: h.Retries,
-		}
-	case idle && b.Fact.Healthcheck != nil:
-		return off
+	if h == nil && len(boot.Argv) > 0 {
+		h = b.Fact.Healthcheck
 	}
-	return nil
+	switch {
+	case b.Run != nil || h == nil:
+		if b.Spec.Healthcheck == nil && b.Fact.Healthcheck == nil {
+			return nil, nil
+		}
+		return &container.HealthConfig{Test: []string{"NONE"}}, nil
+	}
+	argv, err := checkArgv(h.Command)
+	if err != nil {
+		return nil, invalid("check", b.Name, err.Error(), err)
+	}
+	probe := wire.Exec{User: boot.User, Groups: boot.Groups, Argv: argv, Dir: boot.Dir}
+	if boot.Unprivileged {
+		probe.User, probe.Groups = "", nil
+	}
+	argument, err := wire.Encode(probe)
+	if err != nil {
+		return nil, invalid("check", b.Name, err.Error(), err)
+	}
+	return &container.HealthConfig{
+		Test: []string{"CMD", wire.Path, wire.VerbExec, string(argument)}, Interval: milliseconds(h.Interval),
+		Timeout: milliseconds(h.Timeout), StartPeriod: milliseconds(h.StartPeriod), Retries: h.Retries,
+	}, nil
 }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -140,7 +140,7 @@ func (e *Engine) WaitHealthy(ctx context.Context, id string, h resource.HealthSp
 	if err != nil {
 		return invalid("check", id, err.Error(), err)
 	}
-	user, err := e.probeUser(ctx, id)
+	user, err := e.userIn(ctx, id, "")
 	if err != nil {
 		return err
 	}

@@ -39,12 +39,3 @@ func (e *Engine) userIn(ctx context.Context, id, user string) (string, error) {
 	}
 	return user, nil
 }
-
-// probeUser is who runs healthchecks: the container's user, as for the engine's own probes.
-func (e *Engine) probeUser(ctx context.Context, id string) (string, error) {
-	now, err := e.api.ContainerInspect(ctx, id)
-	if err != nil {
-		return "", e.classify(err, "inspect", boxObject(id))
-	}
-	return now.Config.User, nil
-}
