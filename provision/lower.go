@@ -112,6 +112,7 @@ func (l *lowering) box(ctx context.Context, b *config.Box, order int) resource.B
 	w.Image = l.image(ctx, b, s)
 	l.command(b, s)
 	l.env(b, &w)
+	w.Notes = append(w.Notes, contextNote(b)...)
 	l.user(b, &w)
 	l.ports(b, s)
 	l.mounts(b, s)

@@ -259,6 +259,19 @@ func (l *lowering) health(b *config.Box, s *resource.BoxSpec) {
 	}
 }
 
+// contextNote: a box that can write into its own build context changes its image by doing so.
+func contextNote(b *config.Box) []string {
+	if b.Build == nil {
+		return nil
+	}
+	for _, x := range b.Shares {
+		if x.Mode == config.ShareBind && (within(x.Source.Path, b.Build.Context.Path) || within(b.Build.Context.Path, x.Source.Path)) {
+			return []string{fmt.Sprintf("the build context %q is shared with the box: every change in it makes another image; name what the build does not need in .dockerignore", b.Build.Context.Written)}
+		}
+	}
+	return nil
+}
+
 // mounts lowers shares, volumes and tmpfs, and adds what git needs in a linked worktree.
 func (l *lowering) mounts(b *config.Box, s *resource.BoxSpec) {
 	for _, x := range b.Shares {

@@ -61,7 +61,32 @@ func (r *runner) long(ctx context.Context, s plan.Step) error {
 	case ended:
 		return context.Cause(ctx)
 	}
-	return err
+	return r.ended(ctx, s, err)
+}
+
+// EndedError is a box whose command ended while it was waited for.
+type EndedError struct {
+	Code int
+	OOM  bool // the engine's memory limit ended it
+}
+
+func (e *EndedError) Error() string {
+	if e.OOM {
+		return fmt.Sprintf("its command was ended for want of memory (exit code %d)", e.Code)
+	}
+	return fmt.Sprintf("its command ended with exit code %d", e.Code)
+}
+
+// ended tells of a box that is gone rather than of the wait that noticed it.
+func (r *runner) ended(ctx context.Context, s plan.Step, err error) error {
+	if s.Op != plan.OpWaitHealthy {
+		return err
+	}
+	d, derr := r.engine.Detail(ctx, r.id(s.Target))
+	if derr != nil || !d.Finished.After(d.Started) {
+		return err
+	}
+	return &EndedError{Code: d.ExitCode, OOM: d.OOM}
 }
 
 // nearlyOver: a driver gives up a little before its context does, to bring the check's output back.

@@ -72,10 +72,21 @@ func changeName(c Change) string {
 	switch {
 	case a.Kind == resource.KindBox && a.Name == "":
 		return a.Box
+	case a.Kind == resource.KindImage:
+		return "image " + shortTag(a.Name)
 	case a.Box == "":
 		return string(a.Kind) + " " + a.Name
 	}
 	return string(a.Kind) + " " + a.Box + "." + a.Name
+}
+
+// shortTag cuts the digits of envy's own tags to what a person can tell apart.
+func shortTag(name string) string {
+	at := strings.LastIndex(name, ":")
+	if !strings.HasPrefix(name, "envy.local/") || at < 0 {
+		return name
+	}
+	return name[:at+1] + short(name[at+1:])
 }
 
 func changeLines(c Change, width int) []Line {
@@ -177,7 +188,7 @@ func LossText(l resource.Loss, name string) string {
 		return "what changed inside " + name + " could not be looked at, and would be lost"
 	}
 	files := "files"
-	if l.Count == 1 && !l.AtLeast {
+	if l.Count == 1 {
 		files = "file"
 	}
 	s := fmt.Sprintf("%d %s changed inside %s would be lost", l.Count, files, name)

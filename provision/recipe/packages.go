@@ -19,8 +19,10 @@ const (
 // left in a layer, and an image's own clean-up hooks, which know the usual places, do not empty it. What a manager
 // recommends is installed as the distribution has it set: `packages = ["git"]` gives what it gives on a machine.
 var installers = map[string]string{
+	// Slim images leave manual pages out, their folders included, without which the alternatives that some packages set (a
+	// Java runtime) cannot be linked.
 	APT: `export DEBIAN_FRONTEND=noninteractive
-mkdir -p "$cache/archives/partial" "$cache/lists/partial"
+mkdir -p "$cache/archives/partial" "$cache/lists/partial" /usr/share/man/man1 /usr/share/man/man7
 get() {
 	apt-get -q -o Dir::Cache="$cache" -o Dir::State::Lists="$cache/lists" -o APT::Keep-Downloaded-Packages=true \
 		-o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io \
