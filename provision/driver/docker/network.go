@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/docker/docker/api/types/network"
 
@@ -18,6 +19,9 @@ import (
 // made them: only the oldest is ever connected to.
 func (e *Engine) CreateNetwork(ctx context.Context, n driver.NewNetwork) (string, error) {
 	object := quoted("network", n.Name)
+	var ahead sync.WaitGroup
+	ahead.Go(func() { e.lookAhead(ctx) })
+	defer ahead.Wait()
 	id, err := e.makeNetwork(ctx, n)
 	taken := driver.Is(err, driver.Conflict)
 	if err != nil && !taken {
@@ -37,6 +41,17 @@ func (e *Engine) CreateNetwork(ctx context.Context, n driver.NewNetwork) (string
 		_ = e.RemoveNetwork(ctx, double.ID)
 	}
 	return mine[0].ID, nil
+}
+
+// lookAhead asks what the first box will need while its network is made, which takes ten times as long. An error is met
+// again by who needs the answer.
+func (e *Engine) lookAhead(ctx context.Context) {
+	if e.opts.Agent == nil {
+		return
+	}
+	if about, err := e.about(ctx); err == nil {
+		_, _ = e.agentVolume(ctx, about)
+	}
 }
 
 // sameNetworks are those of this name and owner, oldest first.
