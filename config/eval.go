@@ -205,7 +205,7 @@ func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.Eval
 	}
 	if diags.HasErrors() {
 		for _, d := range diags {
-			e.addEvaluation(a, at, d)
+			e.addEvaluation(at, d)
 		}
 		return cty.DynamicVal, false
 	}
@@ -244,7 +244,7 @@ func (e *evaluation) refused(a *attr, at hcl.Range, err error) {
 
 // addEvaluation takes a finding of HCL's evaluation. What it says may hold a value (a missing key, say); functions are
 // wrapped so that theirs do not quote what is secret.
-func (e *evaluation) addEvaluation(a *attr, at hcl.Range, d *hcl.Diagnostic) {
+func (e *evaluation) addEvaluation(at hcl.Range, d *hcl.Diagnostic) {
 	if d.Subject != nil && d.Subject.Filename == at.Filename {
 		at = *d.Subject
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -42,7 +43,7 @@ func checkSource(p *problems, name string, data []byte, isJSON bool) ([]byte, bo
 		return data, checkJSON(p, name, data)
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		p.errorf(rangeAt(name, data, i, 1), "a NUL byte in the file")
+		p.errorf(rangeAt(name, data, i), "a NUL byte in the file")
 		return nil, false
 	}
 	tokens, _ := hclsyntax.LexConfig(data, name, hcl.InitialPos)
@@ -184,7 +185,7 @@ func checkJSON(p *problems, name string, data []byte) bool {
 			i = skipJSONString(data, i)
 		case '{', '[':
 			if depth++; depth > maxNesting {
-				p.errorf(rangeAt(name, data, i, 1), "nested more than %d deep", maxNesting)
+				p.errorf(rangeAt(name, data, i), "nested more than %d deep", maxNesting)
 				return false
 			}
 		case '}', ']':
@@ -192,7 +193,7 @@ func checkJSON(p *problems, name string, data []byte) bool {
 		}
 	}
 	if at := bytes.IndexFunc(data, isDirectionControl); at >= 0 {
-		p.errorf(rangeAt(name, data, at, 1), "a direction control character in the file")
+		p.errorf(rangeAt(name, data, at), "a direction control character in the file")
 		return false
 	}
 	return json.Valid(data) || jsonSyntaxError(p, name, data)
@@ -212,10 +213,11 @@ func jsonSyntaxError(p *problems, name string, data []byte) bool {
 	var v any
 	err := json.Unmarshal(data, &v)
 	at := 0
-	if se, ok := err.(*json.SyntaxError); ok {
+	var se *json.SyntaxError
+	if errors.As(err, &se) {
 		at = int(max(0, se.Offset-1))
 	}
-	p.errorf(rangeAt(name, data, at, 1), "not JSON: %v", err)
+	p.errorf(rangeAt(name, data, at), "not JSON: %v", err)
 	return false
 }
 
@@ -241,16 +243,16 @@ func invalidUTF8(name string, data []byte) hcl.Range {
 		}
 		at += size
 	}
-	return rangeAt(name, data, at, 1)
+	return rangeAt(name, data, at)
 }
 
-// rangeAt is the range of size bytes at an offset of data.
-func rangeAt(name string, data []byte, at, size int) hcl.Range {
+// rangeAt is the range of one byte at an offset of data.
+func rangeAt(name string, data []byte, at int) hcl.Range {
 	at = min(at, len(data))
 	line := bytes.Count(data[:at], []byte{'\n'}) + 1
 	column := utf8.RuneCount(data[bytes.LastIndexByte(data[:at], '\n')+1:at]) + 1
 	start := hcl.Pos{Line: line, Column: column, Byte: at}
 	end := start
-	end.Byte, end.Column = min(at+size, len(data)), column+size
+	end.Byte, end.Column = min(at+1, len(data)), column+1
 	return hcl.Range{Filename: name, Start: start, End: end}
 }

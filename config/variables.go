@@ -137,8 +137,9 @@ func (e *evaluation) assigned(n *node, files map[string]assignment) (assignment,
 
 // variable returns the value of one variable; an unknown one after an error.
 func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
-	want, defaults, ok := cty.DynamicPseudoType, (*typeexpr.Defaults)(nil), true
+	want, defaults := cty.DynamicPseudoType, (*typeexpr.Defaults)(nil)
 	if t := n.attrs["type"]; t != nil {
+		var ok bool
 		if want, defaults, ok = e.typeOf(t); !ok {
 			return cty.DynamicVal
 		}
@@ -159,6 +160,7 @@ func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
 	v := def
 	switch {
 	case isGiven:
+		var ok bool
 		if v, ok = e.given(given, want, defaults, n.label); !ok {
 			return cty.DynamicVal
 		}
