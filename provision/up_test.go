@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/envyhq/envy/provision/apply"
@@ -288,41 +289,48 @@ func TestWorktreeMounts(t *testing.T) {
 // countingEngine counts the calls that use cases make.
 type countingEngine struct {
 	driver.Engine
+	mu    sync.Mutex // images are asked for at once
 	calls map[string]int
 }
 
+func (c *countingEngine) count(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[call]++
+}
+
 func (c *countingEngine) Observe(ctx context.Context, id resource.Identity) (resource.Observed, error) {
-	c.calls["Observe"]++
+	c.count("Observe")
 	return c.Engine.Observe(ctx, id)
 }
 
 func (c *countingEngine) Image(ctx context.Context, ref, platform string) (resource.ImageFact, error) {
-	c.calls["Image "+ref]++
+	c.count("Image " + ref)
 	return c.Engine.Image(ctx, ref, platform)
 }
 
 func (c *countingEngine) Names(ctx context.Context) (driver.Names, error) {
-	c.calls["Names"]++
+	c.count("Names")
 	return c.Engine.Names(ctx)
 }
 
 func (c *countingEngine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error) {
-	c.calls["PublishedPorts"]++
+	c.count("PublishedPorts")
 	return c.Engine.PublishedPorts(ctx)
 }
 
 func (c *countingEngine) Detail(ctx context.Context, id string) (resource.BoxDetail, error) {
-	c.calls["Detail"]++
+	c.count("Detail")
 	return c.Engine.Detail(ctx, id)
 }
 
 func (c *countingEngine) Record(ctx context.Context, id string) (resource.Record, error) {
-	c.calls["Record"]++
+	c.count("Record")
 	return c.Engine.Record(ctx, id)
 }
 
 func (c *countingEngine) Ping(ctx context.Context) (resource.Engine, error) {
-	c.calls["Ping"]++
+	c.count("Ping")
 	return c.Engine.Ping(ctx)
 }
 
