@@ -129,8 +129,6 @@ func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target,
 			return p.step(Step{Op: OpUnpause, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin}), "paused"
 		}
 		reason, last = "reload", p.stop(boxAddress(w), b, last)
-	case resource.StateCreated:
-		reason = "never started"
 	default:
 		reason = "stopped"
 	}
@@ -165,9 +163,6 @@ func (p *planner) look(w resource.BoxWanted, b *resource.BoxObserved) (*resource
 		return nil, nil, false
 	}
 	if rec == nil || !rec.Known {
-		if b.State == resource.StateCreated { // never started: nothing can have run
-			return &resource.Record{Known: true}, detail, true
-		}
 		if len(w.Spec.Provisions)+len(w.Spec.Files) == 0 {
 			return &resource.Record{Known: true, Released: true}, detail, true
 		}

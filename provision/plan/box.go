@@ -23,6 +23,7 @@ func (p *planner) box(w resource.BoxWanted) {
 	}
 	spec := p.specOf(w)
 	p.tidy(w, n)
+	anew := p.neverStarted(w, n)
 	switch {
 	case n.fresh != nil:
 		p.unfinished(w, spec, n)
@@ -31,7 +32,27 @@ func (p *planner) box(w resource.BoxWanted) {
 	default:
 		p.create(w, spec, nil, nil)
 	}
+	anew()
 	p.idleNote(w)
+}
+
+// neverStarted removes what was made and never started. It holds nothing but what a create puts there, perhaps half (a
+// copied share, networks), and some engines never start it again after they died while they did: it is made anew. What
+// is returned orders the removals before whatever needs their names.
+func (p *planner) neverStarted(w resource.BoxWanted, n *boxNow) (order func()) {
+	removed := map[string]int{}
+	for _, b := range []**resource.BoxObserved{&n.fresh, &n.final} {
+		if *b != nil && (*b).State == resource.StateCreated {
+			removed[(*b).Name] = p.step(Step{Op: OpRemove, Address: boxAddress(w), Target: Target{(*b).ID, (*b).Name}})
+			*b = nil
+		}
+	}
+	return func() {
+		for name, step := range removed {
+			p.after(step, name)
+			p.nameChange(w, "never started")
+		}
+	}
 }
 
 // tidy settles what an interrupted replacement left: .old exists only after the new one was ready.

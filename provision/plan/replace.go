@@ -53,9 +53,7 @@ func (p *planner) swap(w resource.BoxWanted, spec resource.BoxSpec, old *resourc
 		if old.State == resource.StateRunning || old.State == resource.StateRestarting {
 			undo = append(undo, Undo{Op: OpStart, Target: was, Restart: p.oldRestart(old)})
 		}
-		if old.State != resource.StateCreated {
-			before = []int{p.step(Step{Op: OpRecheckLoss, Address: addr, Target: was, Needs: before, Loss: lossOrNone(loss), OnFail: undo})}
-		}
+		before = []int{p.step(Step{Op: OpRecheckLoss, Address: addr, Target: was, Needs: before, Loss: lossOrNone(loss), OnFail: undo})}
 		up = p.begin(w, fresh, before, undo)
 	}
 	last, done := p.inside(w, spec, fresh, rec, release, true, up)
