@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -90,6 +91,8 @@ func (e *Engine) reason(err error) string {
 		return "there is no such socket; is the engine running?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused; is the engine running?"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection broke off; did the engine stop?"
 	}
 	return err.Error()
 }

@@ -99,3 +99,31 @@ func TestUnreachable(t *testing.T) {
 		}
 	}
 }
+
+// An engine that dies in the middle of a call leaves a connection that breaks off.
+func TestBrokenOff(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1))
+			_ = c.Close()
+		}
+	}()
+	host := "tcp://" + listener.Addr().String()
+	e, err := Open(Options{Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = e.StartBox(t.Context(), "x", "")
+	if !driver.Is(err, driver.Unreachable) || !strings.Contains(err.Error(), host) || !strings.Contains(err.Error(), "broke off") {
+		t.Errorf("a connection that broke off: %v", err)
+	}
+}
