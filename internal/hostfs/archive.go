@@ -12,7 +12,7 @@ import (
 )
 
 // Archive streams a folder, or one file, as a tar whose members belong to uid and gid. A folder's members are named
-// relative to it, after a first one, "./", that has the folder's own mode; a file's one member has the file's base name.
+// relative to it, after a first one, "./", that has the folder's own mode; a file's one member is named ".", for it becomes the target itself.
 // Links are kept as links; sockets, FIFOs and devices are left out. A file that changes its size while it is read is an
 // error. source must have been resolved. Close the archive, read to its end or not; ctx ends it with its cause.
 func Archive(ctx context.Context, source string, uid, gid int) (io.ReadCloser, error) {
@@ -63,6 +63,7 @@ type archiver struct {
 	tree     *Tree
 	tar      *tar.Writer
 	uid, gid int
+	file     bool // one file, not a folder
 }
 
 func (a *archiver) write(ctx context.Context, base string) error {
@@ -71,6 +72,7 @@ func (a *archiver) write(ctx context.Context, base string) error {
 	if err != nil {
 		return err
 	}
+	a.file = !first.Info.IsDir()
 	if err := a.member(first); err != nil {
 		return err
 	}
@@ -103,7 +105,9 @@ func (a *archiver) member(e Entry) error {
 	if err != nil {
 		return fmt.Errorf("archive %s: %w", e.Name, err)
 	}
-	head.Name = path.Clean(e.Name)
+	if head.Name = path.Clean(e.Name); a.file {
+		head.Name = "."
+	}
 	if info.IsDir() {
 		head.Name += "/"
 	}

@@ -39,7 +39,7 @@ func TestArchive(t *testing.T) {
 		"d": {
 			"./ 750 7:8 ", "b 600 7:8 bee", "link 777 7:8 /etc/passwd", "sub/ 755 7:8 ", "sub/c 644 7:8 sea", "sub/empty/ 755 7:8 ",
 		},
-		"d/b": {"b 600 7:8 bee"},
+		"d/b": {". 600 7:8 bee"},
 	} {
 		a, err := Archive(t.Context(), filepath.Join(dir, name), 7, 8)
 		must(t, err)
