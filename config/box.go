@@ -79,7 +79,9 @@ func (r *boxReader) process() {
 	b.Restart = restartOf(v.str("restart"))
 	b.StopSignal = v.str("stop_signal")
 	if d, ok := get[time.Duration](v, "stop_timeout"); ok {
-		b.StopTimeout = &d
+		if b.StopTimeout = &d; d < time.Second {
+			r.e.p.errorf(v.at("stop_timeout"), "`stop_timeout`: expected at least 1s").hint = `a box that need not end by itself: stop_signal = "SIGKILL"`
+		}
 	}
 	b.WaitTimeout = v.duration("wait_timeout")
 	if v.m["wait_timeout"] != nil && b.WaitTimeout == 0 {
@@ -251,6 +253,9 @@ func (r *boxReader) check() {
 	}
 	if b.Service && b.Oneshot {
 		p.errorf(v.at("oneshot"), "box %q has `service` and `oneshot`: one runs on, the other ends", b.Label)
+	}
+	if b.Entrypoint != nil && len(b.Entrypoint.Args) == 0 && b.Command == nil {
+		p.errorf(v.at("entrypoint"), "box %q runs nothing: an empty entrypoint drops the image's command too", b.Label).hint = "write command beside it; to idle, leave both out"
 	}
 	if b.Oneshot && b.Restart.Name != "no" {
 		p.errorf(v.at("restart"), "box %q is a oneshot, which the engine must not restart", b.Label)

@@ -301,8 +301,8 @@ func securityOption(s string) string {
 }
 
 func fileMode(s string) string {
-	if v, err := strconv.ParseUint(s, 8, 32); err != nil || v > 0o7777 {
-		return "permissions in octal, as \"0644\""
+	if v, err := strconv.ParseUint(s, 8, 32); err != nil || v == 0 || v > 0o777 {
+		return "permissions in octal, from 0001 to 0777"
 	}
 	return ""
 }

@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 		"subnet":       {subnet, []string{"10.0.0.0/8", "fd00::/64"}, []string{"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33"}},
 		"device":       {deviceSpec, []string{"/dev/fuse", "/dev/a:/dev/b", "/dev/a:/dev/b:rw"}, []string{"", "fuse", "/dev/a:b", "/dev/a:/dev/b:x", "/dev/a:/dev/b:", "/a:/b:r:w"}},
 		"security":     {securityOption, []string{"no-new-privileges", "no-new-privileges=true", "seccomp=unconfined", "label=disable"}, []string{"", "seccomp", "seccomp=", "x=y", "no-new-privileges=maybe"}},
-		"file mode":    {fileMode, []string{"0644", "755", "4755"}, []string{"", "0o644", "888", "77777", "rw-", "-1"}},
+		"file mode":    {fileMode, []string{"0644", "755"}, []string{"", "0000", "4755", "0o644", "888", "77777", "rw-", "-1"}},
 		"label key":    {labelKey, []string{"team", "a.b/c"}, []string{"", "a b", "a=b", "io.envy.x", "com.docker.compose.project"}},
 		"constraint":   {versionConstraint, []string{">= 0.1", "0.1.2", "~> 1.4", ">= 0.1, < 2", "!= 1.0.0-beta.1"}, []string{"", ">=", "latest", ">= 0.1 < 2", "1.2.3.4", ", 1"}},
 	} {
