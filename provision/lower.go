@@ -125,7 +125,7 @@ func (l *lowering) box(ctx context.Context, b *config.Box, order int) resource.B
 	s.Meta = resource.Meta{
 		Primary: b.Primary, NoAutostart: !b.Autostart, Counted: b.Counted, Order: order,
 		Written:     slices.Index(l.project.Boxes, b) + 1,
-		WaitTimeout: int(b.WaitTimeout.Seconds()),
+		WaitTimeout: wholeSeconds(b.WaitTimeout),
 	}
 	w.DependsOn, s.Meta.DependsOn = l.dependencies(b)
 	return w

@@ -155,7 +155,7 @@ func (l *lowering) limits(b *config.Box, s *resource.BoxSpec) {
 		case g.Count > 0:
 			s.GPUs = strconv.Itoa(g.Count)
 		default:
-			s.GPUs = strings.Join(g.IDs, ",")
+			s.GPUs = resource.GPUDevices + strings.Join(g.IDs, ",")
 		}
 	}
 	for _, u := range b.Ulimits {
@@ -166,7 +166,7 @@ func (l *lowering) limits(b *config.Box, s *resource.BoxSpec) {
 func (l *lowering) engine(b *config.Box, s *resource.BoxSpec) {
 	s.StopSignal, s.ReadOnly, s.Privileged, s.CapAdd, s.CapDrop = b.StopSignal, b.ReadOnly, b.Privileged, b.CapAdd, b.CapDrop
 	if b.StopTimeout != nil {
-		s.StopTimeout = int(b.StopTimeout.Seconds())
+		s.StopTimeout = wholeSeconds(*b.StopTimeout)
 	}
 	for _, d := range b.Devices {
 		s.Devices = append(s.Devices, d.Host+":"+d.Target+":"+d.Permissions)
@@ -200,7 +200,7 @@ func (l *lowering) files(b *config.Box, w *resource.BoxWanted) {
 
 func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.BoxWanted) {
 	for _, p := range b.Provisioners {
-		x := resource.ProvisionSpec{Name: p.Label, Timeout: int(p.Timeout / time.Second)}
+		x := resource.ProvisionSpec{Name: p.Label, Timeout: wholeSeconds(p.Timeout)}
 		if p.When != "changed" {
 			x.When = p.When
 		}
@@ -216,6 +216,8 @@ func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.Bo
 		fmt.Fprintf(&text, "%q %q\n", p.Run.Value, p.User)
 		for _, e := range p.Env {
 			if e.Unset {
+				script.Unset = append(script.Unset, e.Name)
+				fmt.Fprintf(&text, "%q\n", e.Name)
 				continue
 			}
 			script.Env[e.Name] = e.Value.Value
@@ -234,6 +236,9 @@ func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.Bo
 		w.Scripts = append(w.Scripts, script)
 	}
 }
+
+// wholeSeconds rounds up, so that less than a second never becomes none at all.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 func firstOf(values ...string) string {
 	for _, v := range values {

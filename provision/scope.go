@@ -76,6 +76,7 @@ func Exec(ctx context.Context, env Env, b Box, x driver.Exec, s driver.Streams) 
 	if err := mustRun(b); err != nil {
 		return 0, err
 	}
+	x.Shell = b.Spec.Shell
 	return env.Engine.Exec(ctx, b.ID, x, s)
 }
 

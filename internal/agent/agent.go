@@ -92,6 +92,14 @@ func setenv(env []string, name, value string) []string {
 	return append(kept, name+"="+value)
 }
 
+// unset returns env without the entries of these names.
+func unset(env, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
+		key, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(names, key)
+	})
+}
+
 // overlay returns base with the entries of over set in it.
 func overlay(base, over []string) []string {
 	for _, entry := range over {

@@ -282,6 +282,7 @@ type Execer interface {
 type Exec struct {
 	Argv  []string // empty with Login: an interactive shell
 	Login bool     // through a login shell: one word is its command text, several words run as they are
+	Shell string   // of Login; "" is the user's own
 	User  string
 	Dir   string
 	Env   map[string]string

@@ -128,5 +128,6 @@ type ProvisionScript struct {
 	User    string
 	Dir     string
 	Env     StrMap
-	Timeout int // seconds
+	Unset   []string // taken out of the box's env
+	Timeout int      // seconds
 }

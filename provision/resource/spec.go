@@ -48,7 +48,7 @@ type BoxSpec struct {
 	NanoCPUs int64        `json:"cpus,omitempty"`     // billionths of a CPU
 	Memory   int64        `json:"memory,omitempty"`   // bytes
 	ShmSize  int64        `json:"shm_size,omitempty"` // bytes
-	GPUs     string       `json:"gpus,omitempty"`     // "all", a count, or ids joined by commas
+	GPUs     string       `json:"gpus,omitempty"`     // "all", a count, or GPUDevices and ids joined by commas
 	Ulimits  []UlimitSpec `json:"ulimits,omitempty"`
 
 	StopSignal  string   `json:"stop_signal,omitempty"`
@@ -68,6 +68,9 @@ type BoxSpec struct {
 	// Meta is read when the Envfile is broken; it is no part of the fingerprint and never compared (§4).
 	Meta Meta `json:"meta,omitzero"`
 }
+
+// GPUDevices begins a list of graphics processors by id, which may be numbers as a count is one.
+const GPUDevices = "device="
 
 // StrMap is a map whose JSON is sorted by key, as encoding/json does for maps.
 type StrMap map[string]string

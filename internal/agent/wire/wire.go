@@ -166,6 +166,8 @@ type Provision struct {
 	Groups []string `json:"groups,omitempty"`
 	Dir    string   `json:"dir,omitempty"`
 	Env    []string `json:"env,omitempty"` // NAME=value on top of the container's
+	// Unset names what is taken out of the container's.
+	Unset []string `json:"unset,omitempty"`
 	// Timeout in nanoseconds, from when the script starts (waiting for another
 	// provisioner does not count); 0: none.
 	Timeout int64 `json:"timeout_ns,omitempty"`

@@ -79,7 +79,7 @@ func containerConfig(b driver.NewBox, about engineInfo, boot string) *container.
 	if b.Spec.StopTimeout > 0 {
 		c.StopTimeout = &b.Spec.StopTimeout
 	}
-	if ownNetwork(b.Spec.NetworkMode) {
+	if ownNetwork(b.Spec.NetworkMode) || b.Spec.NetworkMode == "host" && b.Spec.Hostname != "" {
 		c.Hostname = b.Hostname
 	}
 	if b.Run != nil {

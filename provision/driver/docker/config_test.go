@@ -59,7 +59,7 @@ func creationCases() map[string]driver.NewBox {
 		"idle":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Networks: networks, Fact: resource.ImageFact{Healthcheck: &resource.HealthSpec{Command: []string{"CMD", "x"}}}},
 		"host":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "host", Service: true}, Fact: resource.ImageFact{Cmd: []string{"nginx"}}},
 		"none":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "none", Privileged: true, GPUs: "all"}},
-		"peer":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "box:db", GPUs: "id1,id2"}, Peer: "abc"},
+		"peer":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "box:db", GPUs: resource.GPUDevices + "0,id2"}, Peer: "abc"},
 		"bare":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{ReadOnly: true, User: &resource.UserSpec{Name: "dev", UID: 1000, GID: 1000}}},
 		"bound": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{Workdir: "/work", Path: []string{"/opt/bin"}}},
 	}

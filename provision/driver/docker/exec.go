@@ -20,7 +20,7 @@ func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.St
 	if err != nil {
 		return 0, err
 	}
-	argument, err := wire.Encode(wire.Exec{User: user, Argv: x.Argv, Login: x.Login, Dir: x.Dir, Env: pairs(x.Env)})
+	argument, err := wire.Encode(wire.Exec{User: user, Argv: x.Argv, Login: x.Login, Shell: x.Shell, Dir: x.Dir, Env: pairs(x.Env)})
 	if err != nil {
 		return 0, invalid("run in", id, err.Error(), err)
 	}

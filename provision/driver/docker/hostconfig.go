@@ -162,18 +162,18 @@ func devicesOf(devices []string) ([]container.DeviceMapping, error) {
 	return out, nil
 }
 
-// gpusOf reads "all", a count, or ids.
+// gpusOf reads "all", a count, or ids behind resource.GPUDevices.
 func gpusOf(text string) []container.DeviceRequest {
 	if text == "" {
 		return nil
 	}
 	r := container.DeviceRequest{Capabilities: [][]string{{"gpu"}}}
-	if n, err := strconv.Atoi(text); err == nil {
+	if ids, ok := strings.CutPrefix(text, resource.GPUDevices); ok {
+		r.DeviceIDs = strings.Split(ids, ",")
+	} else if n, err := strconv.Atoi(text); err == nil {
 		r.Count = n
-	} else if text == "all" {
-		r.Count = -1
 	} else {
-		r.DeviceIDs = strings.Split(text, ",")
+		r.Count = -1
 	}
 	return []container.DeviceRequest{r}
 }

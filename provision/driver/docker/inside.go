@@ -68,6 +68,10 @@ func (e *Engine) tell(ctx context.Context, id string, o order) (int, error) {
 
 // WriteFiles implements driver.Inside.
 func (e *Engine) WriteFiles(ctx context.Context, id string, files []resource.FileContent) error {
+	in, err := e.inside(ctx, id)
+	if err != nil {
+		return err
+	}
 	message := wire.Files{}
 	for _, f := range files {
 		if f.Remove {
@@ -79,7 +83,7 @@ func (e *Engine) WriteFiles(ctx context.Context, id string, files []resource.Fil
 			return invalid("write files in", id, "file "+f.Target+": mode "+strconv.Quote(f.Mode)+" is not octal", err)
 		}
 		message.Files = append(message.Files, wire.File{
-			Path: f.Target, Content: f.Content, Mode: mode, Owner: f.Owner, Hash: f.Hash,
+			Path: f.Target, Content: f.Content, Mode: mode, Owner: in.user(f.Owner), Hash: f.Hash,
 		})
 	}
 	stdin, err := wire.Encode(message)
@@ -120,12 +124,13 @@ func agentWords(text string, code int) string {
 
 // Provision implements driver.Inside. Once ctx ends, it waits for the script's end, which the agent sees to.
 func (e *Engine) Provision(ctx context.Context, id string, p resource.ProvisionScript, out io.Writer) error {
-	user, err := e.userIn(ctx, id, p.User)
+	in, err := e.inside(ctx, id)
 	if err != nil {
 		return err
 	}
 	line, err := wire.Encode(wire.Provision{
-		Name: p.Name, Hash: p.Hash, Script: p.Script, User: user, Dir: p.Dir, Env: pairs(p.Env),
+		Name: p.Name, Hash: p.Hash, Script: p.Script, User: in.user(p.User), Groups: in.groups(p.User),
+		Dir: firstOf(p.Dir, in.boot.Dir), Env: pairs(p.Env), Unset: p.Unset,
 		Timeout: (time.Duration(p.Timeout) * time.Second).Nanoseconds(),
 	})
 	if err != nil {
@@ -140,12 +145,12 @@ func (e *Engine) WaitHealthy(ctx context.Context, id string, h resource.HealthSp
 	if err != nil {
 		return invalid("check", id, err.Error(), err)
 	}
-	user, err := e.userIn(ctx, id, "")
+	in, err := e.inside(ctx, id)
 	if err != nil {
 		return err
 	}
 	line, err := wire.Encode(wire.Health{
-		Argv: argv, User: user, Timeout: milliseconds(h.Timeout).Nanoseconds(), Limit: ownLimit(ctx).Nanoseconds(),
+		Argv: argv, User: in.user(""), Groups: in.groups(""), Dir: in.boot.Dir, Timeout: milliseconds(h.Timeout).Nanoseconds(), Limit: ownLimit(ctx).Nanoseconds(),
 	})
 	if err != nil {
 		return invalid("check", id, err.Error(), err)

@@ -26,16 +26,39 @@ func (e *Engine) userIn(ctx context.Context, id, user string) (string, error) {
 	if user != "" && !named(firstPart(user)) {
 		return user, nil
 	}
+	in, err := e.inside(ctx, id)
+	return in.user(user), err
+}
+
+// insideBox is how things run in one box.
+type insideBox struct {
+	boot wire.Boot
+	own  string // the container's user
+}
+
+func (e *Engine) inside(ctx context.Context, id string) (insideBox, error) {
 	now, err := e.api.ContainerInspect(ctx, id)
 	if err != nil {
-		return "", e.classify(err, "inspect", boxObject(id))
+		return insideBox{}, e.classify(err, "inspect", boxObject(id))
 	}
-	boot := bootOfContainer(now.Config)
+	return insideBox{bootOfContainer(now.Config), now.Config.User}, nil
+}
+
+// user is what userIn says.
+func (in insideBox) user(user string) string {
 	switch {
-	case boot.Unprivileged && (user == "" || user == boot.User):
-		return now.Config.User, nil
+	case in.boot.Unprivileged && (user == "" || user == in.boot.User):
+		return in.own
 	case user == "":
-		return boot.User, nil
+		return in.boot.User
 	}
-	return user, nil
+	return user
+}
+
+// groups are those that /etc/group does not give the box's own user.
+func (in insideBox) groups(user string) []string {
+	if user == "" || user == in.boot.User {
+		return in.boot.Groups
+	}
+	return nil
 }
