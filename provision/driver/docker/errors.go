@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -53,7 +54,7 @@ func kindOf(err error, text string) driver.Kind {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return driver.Failed
-	case client.IsErrConnectionFailed(err), isDial(err):
+	case client.IsErrConnectionFailed(err), isDial(err), isBrokenOff(err):
 		return driver.Unreachable
 	case has("port is already allocated", "address already in use", "ports are not available"):
 		return driver.PortTaken
@@ -79,6 +80,13 @@ func isDial(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
+// isBrokenOff reports a request whose connection ended before the answer began.
+func isBrokenOff(err error) bool {
+	var request *url.Error
+	return errors.As(err, &request) &&
+		(errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
+}
+
 // reason says why there is no answer, and what to do about it where that is known.
 func (e *Engine) reason(err error) string {
 	if dialed := e.dialError.Load(); dialed != nil && !isDial(err) {
@@ -91,7 +99,7 @@ func (e *Engine) reason(err error) string {
 		return "there is no such socket; is the engine running?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused; is the engine running?"
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isBrokenOff(err):
 		return "the connection broke off; did the engine stop?"
 	}
 	return err.Error()

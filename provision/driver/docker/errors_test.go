@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -122,8 +124,14 @@ func TestBrokenOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.StartBox(t.Context(), "x", "")
-	if !driver.Is(err, driver.Unreachable) || !strings.Contains(err.Error(), host) || !strings.Contains(err.Error(), "broke off") {
-		t.Errorf("a connection that broke off: %v", err)
+	_, observed := e.Observe(t.Context(), checkout)
+	for _, err := range []error{e.StartBox(t.Context(), "x", ""), observed} {
+		if !driver.Is(err, driver.Unreachable) || !strings.Contains(err.Error(), host) || !strings.Contains(err.Error(), "broke off") {
+			t.Errorf("a connection that broke off: %v", err)
+		}
+	}
+	reset := &url.Error{Op: "Get", URL: "http://x", Err: fmt.Errorf("read: %w", syscall.ECONNRESET)}
+	if err := e.classify(reset, "list", "objects"); !driver.Is(err, driver.Unreachable) {
+		t.Errorf("a connection that was reset: %v", err)
 	}
 }
