@@ -72,6 +72,7 @@ generated:
 engines: agent ## engine tests on the engine at hand, then on a current one with each image store (Linux, root)
 	.ci/test $(ENGINE_TESTS)
 	.ci/engine graph .ci/test $(ENGINE_TESTS)
+	.ci/engine graph env ENVY_ENGINE_RESTARTS=1 .ci/test -run TestEngineRestarts ./cmd/envy/e2e
 	.ci/engine containerd .ci/test $(ENGINE_TESTS)
 
 bench: build ## envy beside the engine's own cost and its peers
