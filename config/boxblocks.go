@@ -135,9 +135,11 @@ func (r *boxReader) setup(v values, at diag.Range) {
 	}
 	env, _ := get[[]EnvVar](v, "env")
 	for _, entry := range env {
-		if !entry.Unset {
-			s.Env = append(s.Env, Pair{Key: entry.Name, Value: entry.Value.Value, Range: entry.Range})
+		if entry.Unset {
+			s.Unset = append(s.Unset, entry.Name)
+			continue
 		}
+		s.Env = append(s.Env, Pair{Key: entry.Name, Value: entry.Value.Value, Range: entry.Range})
 	}
 	if s.Run == "" && !v.failed["run"] && len(s.Packages) == 0 && !v.failed["packages"] {
 		r.e.p.errorf(v.node.header, "setup %q needs `run` or `packages`", s.Label)

@@ -299,7 +299,8 @@ type Setup struct {
 	Label    string
 	Run      string
 	User     string
-	Env      []Pair // sorted
+	Env      []Pair   // sorted
+	Unset    []string // names that the image sets and the script does not see
 	Inputs   []Input
 	Packages []Package
 	Range    diag.Range

@@ -260,7 +260,7 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 }
 
 func (l *lowering) setup(ctx context.Context, x *config.Setup) resource.SetupWanted {
-	w := resource.SetupWanted{Name: x.Label, Script: x.Run, User: x.User, Env: pairs(x.Env)}
+	w := resource.SetupWanted{Name: x.Label, Script: x.Run, User: x.User, Env: pairs(x.Env), Unset: x.Unset}
 	for _, f := range l.match(ctx, x.Inputs) {
 		data, err := readAll(l.host, f.Name)
 		if err != nil {

@@ -83,6 +83,9 @@ func (l *attrList) image(i resource.ImageSpec) {
 		l.add(replaces, p+".run", short(s.Run))
 		l.add(replaces, p+".user", s.User)
 		l.strMap(p+".env", s.Env)
+		for _, k := range s.Unset {
+			l.add(replaces, p+".env."+k, "null")
+		}
 		l.add(replaces, p+".inputs", short(s.Inputs))
 	}
 	if len(i.Setups) > 1 { // their order is part of the recipe

@@ -45,7 +45,7 @@ func Equal(a, b resource.ImageSpec) bool {
 }
 
 func equalSetup(a, b resource.SetupSpec) bool {
-	return a.Name == b.Name && a.Run == b.Run && a.User == b.User && a.Inputs == b.Inputs && maps.Equal(a.Env, b.Env)
+	return a.Name == b.Name && a.Run == b.Run && a.User == b.User && a.Inputs == b.Inputs && maps.Equal(a.Env, b.Env) && slices.Equal(a.Unset, b.Unset)
 }
 
 func equalBuild(a, b resource.ImageSpec) bool {

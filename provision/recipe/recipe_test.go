@@ -377,3 +377,19 @@ func TestUserIsRestoredOnlyWhereChanged(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupUnset: null takes a variable of the image's away, before the script's own are set, and is another recipe.
+func TestSetupUnset(t *testing.T) {
+	w := resource.SetupWanted{Name: "s", Script: "true", Unset: []string{"PROXY"}}
+	step, err := setupStep(w)
+	if err != nil || !strings.Contains(step, "\nunset PROXY\n") {
+		t.Errorf("step %q, error %v", step, err)
+	}
+	if equalSetup(Setup(w), Setup(resource.SetupWanted{Name: "s", Script: "true"})) {
+		t.Error("a variable that is taken away changes nothing")
+	}
+	w.Unset = []string{"a.b"}
+	if _, err := setupStep(w); err == nil {
+		t.Error("a name that no shell unsets was let through")
+	}
+}

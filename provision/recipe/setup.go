@@ -15,7 +15,7 @@ import (
 // Setup gives the compared value of a build-time script: what decides whether its layer is another one.
 func Setup(w resource.SetupWanted) resource.SetupSpec {
 	return resource.SetupSpec{
-		Name: w.Name, Run: resource.Digest(w.Script), User: w.User, Env: w.Env, Inputs: hashInputs(w.Inputs),
+		Name: w.Name, Run: resource.Digest(w.Script), User: w.User, Env: w.Env, Unset: w.Unset, Inputs: hashInputs(w.Inputs),
 	}
 }
 
@@ -97,6 +97,12 @@ func setupStep(w resource.SetupWanted) (string, error) {
 	var b strings.Builder
 	b.WriteString("here=${0%/*}\ncd \"$here/inputs\" || exit\n")
 	var odd []string
+	for _, name := range w.Unset {
+		if !shellName.MatchString(name) {
+			return "", fmt.Errorf("setup %q: a shell cannot take %q out of an environment", w.Name, name)
+		}
+		fmt.Fprintf(&b, "unset %s\n", name)
+	}
 	for _, name := range sortedKeys(w.Env) {
 		value := w.Env[name]
 		if !envName.MatchString(name) || strings.Contains(value, "\x00") {

@@ -38,6 +38,7 @@ type SetupWanted struct {
 	Script string
 	User   string
 	Env    StrMap
+	Unset  []string // taken out of the image's env
 	Inputs []InputFile
 }
 

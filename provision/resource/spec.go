@@ -101,11 +101,12 @@ type BuildSpec struct {
 
 // SetupSpec is a build-time step. Run and Inputs are hashes of the script and of the files it may read.
 type SetupSpec struct {
-	Name   string `json:"name"`
-	Run    string `json:"run"`
-	User   string `json:"user,omitempty"`
-	Env    StrMap `json:"env,omitempty"`
-	Inputs string `json:"inputs,omitempty"`
+	Name   string   `json:"name"`
+	Run    string   `json:"run"`
+	User   string   `json:"user,omitempty"`
+	Env    StrMap   `json:"env,omitempty"`
+	Unset  []string `json:"unset,omitempty"` // taken out of the image's env
+	Inputs string   `json:"inputs,omitempty"`
 }
 
 // UserSpec is the user that a box's command, shells and provisioners run as.
