@@ -201,22 +201,9 @@ func (d *database) addShadow(name string) {
 
 // join puts a user into a group, which is made where it is missing.
 func (d *database) join(user account, name string) error {
-	gid, err := parseID(name)
-	numeric := err == nil
-	found, ok := d.groupByName(name)
-	switch {
-	case !ok && numeric:
-		d.ensureGroup("g"+name, gid)
-		found, _ = d.groupByGID(gid)
-	case !ok && !madeName.MatchString(name):
-		return fmt.Errorf("group %q: not a name for a group", name)
-	case !ok:
-		gid, err = d.freeGID()
-		if err != nil {
-			return fmt.Errorf("group %q: %w", name, err)
-		}
-		d.ensureGroup(name, gid)
-		found, _ = d.groupByName(name)
+	found, err := d.named(name)
+	if err != nil {
+		return err
 	}
 	if found.gid == user.gid || slices.Contains(found.members, user.name) {
 		return nil
@@ -228,6 +215,28 @@ func (d *database) join(user account, name string) error {
 	}
 	d.group.set(found.line, 3, strings.Join(append(found.members, user.name), ","))
 	return nil
+}
+
+// named is the group of that name or number, made where it is missing.
+func (d *database) named(name string) (group, error) {
+	gid, err := parseID(name)
+	numeric := err == nil
+	found, ok := d.groupByName(name)
+	switch {
+	case !ok && numeric:
+		d.ensureGroup("g"+name, gid)
+		found, _ = d.groupByGID(gid)
+	case !ok && !madeName.MatchString(name):
+		return group{}, fmt.Errorf("group %q: not a name for a group", name)
+	case !ok:
+		gid, err = d.freeGID()
+		if err != nil {
+			return group{}, fmt.Errorf("group %q: %w", name, err)
+		}
+		d.ensureGroup(name, gid)
+		found, _ = d.groupByName(name)
+	}
+	return found, nil
 }
 
 // freeGID looks where distributions put the groups of programs.

@@ -50,6 +50,11 @@ func (s *setup) run() {
 		return
 	}
 	changes := s.users(database)
+	for _, name := range s.boot.Groups {
+		if _, err := database.named(name); err != nil {
+			s.note("%v", err)
+		}
+	}
 	owners := s.owners(database)
 	for _, target := range s.boot.Volumes {
 		s.volume(target, owners[0], changes)
@@ -88,7 +93,7 @@ func (s *setup) users(database *database) []change {
 // writeUsers comes after the homes: should the box be killed between them, the
 // next start finds the ids as they were and does the rest of the homes.
 func (s *setup) writeUsers(database *database, changes []change) {
-	if len(changes) == 0 {
+	if len(changes)+len(s.boot.Groups) == 0 {
 		return
 	}
 	s.write("/etc/group", database.group.String(), 0o644)

@@ -234,3 +234,17 @@ func TestNoteKeepsTheLatestSpans(t *testing.T) {
 		t.Errorf("last good run:\n%s", diff)
 	}
 }
+
+// TestGroupsOfNobodyMade: a user that is not made has its groups made all the same.
+func TestGroupsOfNobodyMade(t *testing.T) {
+	a := newRoot(t, map[string]string{"/etc/passwd": somePasswd, "/etc/group": someGroup})
+	s := a.newSetup(wire.Boot{User: "4567", Groups: []string{"made", "7777"}})
+	s.run()
+	who, err := a.identify("4567", []string{"made", "7777"})
+	if os.Geteuid() != 0 {
+		t.Skip("only root may be somebody else")
+	}
+	if err != nil || len(who.groups) < 2 || len(s.notes) != 0 {
+		t.Errorf("%+v, %v, notes %q", who, err, s.notes)
+	}
+}
