@@ -24,7 +24,7 @@ var (
 	versionRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._:~^-]*$`)
 	engineNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 	platformRE   = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$`)
-	signalRE     = regexp.MustCompile(`^(SIG)?[A-Z][A-Z0-9+-]*$|^[0-9]{1,2}$`)
+	realTimeRE   = regexp.MustCompile(`^RTM(IN(\+([1-9]|1[0-5]))?|AX(-([1-9]|1[0-4]))?)$`)
 	capabilityRE = regexp.MustCompile(`^(CAP_)?[A-Za-z][A-Za-z_]*$`)
 	stageRE      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 	sysctlRE     = regexp.MustCompile(`^[a-z0-9_-]+([./][A-Za-z0-9_-]+)+$`)
@@ -211,10 +211,17 @@ func platformName(s string) string {
 }
 
 func signalName(s string) string {
-	if !signalRE.MatchString(s) {
-		return "a signal's name or number, as \"SIGTERM\""
+	short := strings.TrimPrefix(s, "SIG")
+	number, err := strconv.Atoi(s)
+	switch {
+	case err == nil && number >= 1 && number <= 64, realTimeRE.MatchString(short), contains(signalNames(), short):
+		return ""
 	}
-	return ""
+	return "a signal's name or number, as \"SIGTERM\""
+}
+
+func signalNames() []string {
+	return strings.Fields("ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ")
 }
 
 func capability(s string) string {

@@ -31,7 +31,7 @@ func TestRules(t *testing.T) {
 		"context path": {contextPath, []string{"Dockerfile", "a/b", "a/../b"}, []string{"", "/a", "..", "../a", "a/../../b"}},
 		"input":        {inputPattern, []string{"a", "src/**", "*.go"}, []string{"", "~/a", "["}},
 		"platform":     {platformName, []string{"linux/amd64", "linux/arm/v7"}, []string{"", "linux", "linux/", "Linux/amd64", "a/b/c/d"}},
-		"signal":       {signalName, []string{"SIGTERM", "TERM", "9", "SIGRTMIN+3"}, []string{"", "term", "100", "SIG TERM"}},
+		"signal":       {signalName, []string{"SIGTERM", "TERM", "9", "SIGRTMIN+3"}, []string{"", "term", "100", "0", "SIG TERM", "SIGFOO"}},
 		"capability":   {capability, []string{"NET_ADMIN", "CAP_NET_ADMIN", "all"}, []string{"", "NET-ADMIN", "1"}},
 		"stage":        {stageName, []string{"run", "0", "a-b"}, []string{"", "-a", "a b"}},
 		"restart":      {restartPolicy, []string{"no", "always", "unless-stopped", "on-failure", "on-failure:3"}, []string{"", "yes", "on-failure:", "on-failure:0", "on-failure:x", "always:3"}},
