@@ -317,7 +317,9 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 		}
 		names = &n
 	}
-	return func(a *plan.Answers) { a.Names = names.Containers }, nil
+	return func(a *plan.Answers) {
+		a.Names, a.Networks, a.Volumes = names.Containers, names.Networks, names.Volumes
+	}, nil
 }
 
 func present[T any](v T, err error) *T {

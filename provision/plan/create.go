@@ -82,6 +82,26 @@ func (p *planner) nameTaken(w resource.BoxWanted, names ...string) bool {
 	return taken
 }
 
+// foreign reports a network or volume that this plan would make and that somebody else has (§6).
+func (p *planner) foreign(kind resource.Kind, name string, origin resource.Origin) {
+	if !p.ask(Question{Kind: AskNames}) {
+		return
+	}
+	taken := p.in.Answers.Volumes
+	if kind == resource.KindNetwork {
+		taken = p.in.Answers.Networks
+	}
+	if owner, ok := taken[name]; !ok || p.in.Desired.Identity.Owns(owner) {
+		return
+	}
+	p.problem(Problem{
+		Summary: "the " + string(kind) + " name " + quote(name) + " is taken",
+		Detail:  "the " + string(kind) + " that has it was not made by envy for this checkout, so envy leaves it alone",
+		Hint:    "look at it with: docker " + string(kind) + " inspect " + name + "; remove it, or give the project another name: envy { name = … }",
+		Origin:  origin,
+	})
+}
+
 func (p *planner) observedName(name string) bool {
 	return slices.ContainsFunc(p.in.Observed.Boxes, func(b resource.BoxObserved) bool { return b.Name == name })
 }
@@ -184,6 +204,7 @@ func (p *planner) volume(w resource.BoxWanted, m resource.MountSpec) volumeState
 	v := volumeState{name: p.observedVolume(owner)}
 	if v.name == "" {
 		v.name = resource.VolumeName(p.in.Desired.Identity.Project, replica, m.Name)
+		p.foreign(resource.KindVolume, v.name, w.OriginOf("volume."+m.Name))
 		v.step = p.step(Step{
 			Op: OpCreateVolume, Address: addr, Name: v.name, Needs: []int{p.claimStep}, Origin: w.OriginOf("volume." + m.Name),
 			Volume: &VolumeArgs{Name: v.name, Labels: p.labels(owner)},

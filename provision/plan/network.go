@@ -42,6 +42,7 @@ func (p *planner) network(w resource.NetworkWanted) {
 		}
 		return
 	}
+	p.foreign(resource.KindNetwork, n.name, w.Origin)
 	n.step = p.createNetwork(n, p.claimStep)
 	p.change(Change{Address: networkAddress(w.Label), Action: Create, Summary: n.name, Origin: w.Origin})
 }

@@ -242,13 +242,15 @@ type Question struct {
 
 // Answers are the replies so far. A nil entry that is present means: looked, and there is none.
 type Answers struct {
-	Details map[string]*resource.BoxDetail
-	Records map[string]*resource.Record
-	Losses  map[string]*resource.Loss
-	Images  map[string]*resource.ImageFact
-	Ports   []PortTaken
-	Names   map[string]resource.Owner // containers on the whole engine
-	Asked   map[Question]bool         // a question that was answered stands here, whatever the answer
+	Details  map[string]*resource.BoxDetail
+	Records  map[string]*resource.Record
+	Losses   map[string]*resource.Loss
+	Images   map[string]*resource.ImageFact
+	Ports    []PortTaken
+	Names    map[string]resource.Owner // containers on the whole engine
+	Networks map[string]resource.Owner // and networks; with Names
+	Volumes  map[string]resource.Owner // and volumes; with Names
+	Asked    map[Question]bool         // a question that was answered stands here, whatever the answer
 }
 
 // PortTaken is a host port that something else holds.
