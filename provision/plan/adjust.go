@@ -15,7 +15,8 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 	_, suffix, _ := resource.SplitName(b.Name)
 	_, wantSuffix, _ := resource.SplitName(final)
 	always := p.alwaysDue(w, b)
-	if suffix == wantSuffix && !always && !p.told(w, p.in.Options.Provision) {
+	forced := p.told(w, p.in.Options.Provision) && len(w.Spec.Provisions) > 0
+	if suffix == wantSuffix && !always && !forced {
 		p.quiet(w, spec, b, t, final)
 		return
 	}

@@ -71,21 +71,26 @@ func (p *scopePlanner) address(b *resource.BoxObserved) resource.Address {
 	return a
 }
 
+// onTheWayDown are the last steps of boxes by id, dependents first. A box that needs none stands for its dependents', so
+// that what depends on it comes before what it depends on all the same.
+type onTheWayDown map[string][]int
+
 // dependents are the steps of boxes that depend on b, which come first on the way down.
-func (p *scopePlanner) dependents(b *resource.BoxObserved, done map[string]int) []int {
+func (p *scopePlanner) dependents(b *resource.BoxObserved, done onTheWayDown) []int {
 	var out []int
 	for _, d := range p.boxes {
 		if slices.Contains(p.specs[d.ID].Meta.DependsOn, b.Owner.Box) {
-			out = append(out, done[d.ID])
+			out = append(out, done[d.ID]...)
 		}
 	}
+	done[b.ID] = out
 	return out
 }
 
 // Halt stops boxes, dependents first.
 func Halt(s Scope) Result {
 	p := newScope(s)
-	done := map[string]int{}
+	done := onTheWayDown{}
 	for _, b := range slices.Backward(p.boxes) {
 		step := p.stop(p.address(b), b, p.dependents(b, done)...)
 		if step == 0 {
@@ -94,7 +99,7 @@ func Halt(s Scope) Result {
 		if s.Kill {
 			p.plan.Steps[step-1].Timeout = -1
 		}
-		done[b.ID] = step
+		done[b.ID] = []int{step}
 		p.change(Change{Address: p.address(b), Action: Stop, Summary: b.Name})
 	}
 	return Result{Plan: p.plan}
@@ -103,11 +108,12 @@ func Halt(s Scope) Result {
 // Suspend pauses what runs, dependents first; Resume is its reverse.
 func Suspend(s Scope) Result {
 	p := newScope(s)
-	done := map[string]int{}
+	done := onTheWayDown{}
 	for _, b := range slices.Backward(p.boxes) {
+		needs := p.dependents(b, done)
 		if b.State == resource.StateRunning {
 			p.change(Change{Address: p.address(b), Action: Pause, Summary: b.Name})
-			done[b.ID] = p.step(Step{Op: OpPause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: p.dependents(b, done)})
+			done[b.ID] = []int{p.step(Step{Op: OpPause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: needs})}
 		}
 	}
 	return Result{Plan: p.plan}
@@ -130,7 +136,7 @@ func Resume(s Scope) Result {
 // goes when nothing else of the project is left.
 func Destroy(s Scope) Result {
 	p := newScope(s)
-	done := map[string]int{}
+	done := onTheWayDown{}
 	var removals []int
 	for _, b := range slices.Backward(p.boxes) {
 		var loss *resource.Loss
@@ -141,9 +147,11 @@ func Destroy(s Scope) Result {
 			}
 		}
 		p.change(Change{Address: p.address(b), Action: Remove, Summary: b.Name, Loss: loss})
-		stopped := p.stop(p.address(b), b, p.dependents(b, done)...)
-		done[b.ID] = p.step(Step{Op: OpRemove, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: append(p.dependents(b, done), stopped)})
-		removals = append(removals, done[b.ID])
+		needs := p.dependents(b, done)
+		stopped := p.stop(p.address(b), b, needs...)
+		removed := p.step(Step{Op: OpRemove, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: append(needs, stopped)})
+		done[b.ID] = []int{removed}
+		removals = append(removals, removed)
 	}
 	if len(p.questions) > 0 {
 		return Result{Questions: p.questions}
