@@ -172,6 +172,16 @@ func match(known []nameKey, names []string) ([]resource.Key, error) {
 	return out, nil
 }
 
+// Knows reports names that no box of the Envfile has, before an engine is asked. Error: *NoBoxError.
+func (p *Project) Knows(names []string) error {
+	var known []nameKey
+	for _, b := range p.Config.Boxes {
+		known = append(known, nameKey{b.Name, resource.Key{Box: b.Label, Index: b.Index}})
+	}
+	_, err := match(known, names)
+	return err
+}
+
 func noBox(known []nameKey, name string) error {
 	var all []string
 	for _, k := range known {

@@ -103,11 +103,12 @@ type UnknownProvisionerError struct{ Name string }
 
 func (e *UnknownProvisionerError) Error() string { return fmt.Sprintf("no provisioner %q", e.Name) }
 
-// RunProvisioners runs provisioners now, whatever their record says: all but `never` ones, or those in only.
-func RunProvisioners(ctx context.Context, env Env, p *Project, boxes, only []string) error {
+// RunProvisioners runs provisioners now, whatever their record says: all but `never` ones, or those in only. It
+// gives the plan of what ran.
+func RunProvisioners(ctx context.Context, env Env, p *Project, boxes, only []string) (*plan.Plan, error) {
 	g, err := observe(ctx, env, p, UpOptions{Boxes: boxes})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	scene := newScene(g.observed, g.project.Identity)
 	pl := &plan.Plan{Version: plan.Version, Project: g.project.Identity.Project}
@@ -122,16 +123,16 @@ func RunProvisioners(ctx context.Context, env Env, p *Project, boxes, only []str
 			b = scene.Boxes[i]
 		}
 		if err := mustRun(b); err != nil {
-			return err
+			return nil, err
 		}
 		provisionSteps(pl, w, b, only, used)
 	}
 	for _, name := range only {
 		if !used[name] {
-			return &UnknownProvisionerError{Name: name}
+			return nil, &UnknownProvisionerError{Name: name}
 		}
 	}
-	return g.apply(ctx, pl, UpOptions{}).Err(ctx)
+	return pl, g.apply(ctx, pl, UpOptions{}).Err(ctx)
 }
 
 func provisionSteps(pl *plan.Plan, w resource.BoxWanted, b Box, only []string, used map[string]bool) {
@@ -151,5 +152,6 @@ func provisionSteps(pl *plan.Plan, w resource.BoxWanted, b Box, only []string, u
 		}
 		last = s.ID
 		pl.Steps = append(pl.Steps, s)
+		pl.Changes = append(pl.Changes, plan.Change{Address: s.Address, Action: plan.Update, Origin: s.Origin})
 	}
 }

@@ -237,7 +237,7 @@ func refusal(err error) string {
 
 func provisionOnce(p *stateCase) string {
 	text := strings.TrimSuffix(p.text, "}") + "provision \"deps\" { run = \"true\" }\n}"
-	if err := RunProvisioners(p.t.Context(), p.env(), p.load(text), nil, nil); err != nil {
+	if _, err := RunProvisioners(p.t.Context(), p.env(), p.load(text), nil, nil); err != nil {
 		return refusal(err)
 	}
 	return "runs them"

@@ -27,6 +27,9 @@ func (s *session) provision(ctx context.Context, boxes, only []string) error {
 	if err != nil {
 		return err
 	}
+	if err := project.Knows(boxes); err != nil {
+		return err
+	}
 	if err := gate(project); err != nil {
 		return err
 	}
@@ -34,8 +37,11 @@ func (s *session) provision(ctx context.Context, boxes, only []string) error {
 	if err != nil {
 		return err
 	}
-	err = provision.RunProvisioners(ctx, env, project, boxes, only)
-	return errors.Join(err, s.settle())
+	ran, err := provision.RunProvisioners(ctx, env, project, boxes, only)
+	if err := errors.Join(err, s.settle()); err != nil {
+		return err
+	}
+	return s.showDone("provision", "ran", "there is nothing to run", ran)
 }
 
 func (a *app) versionCommand() *cli.Command {

@@ -101,8 +101,9 @@ func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 			continue
 		}
 		r.Changed = append(r.Changed, c.Address.String())
-		if c.Address.Kind == resource.KindBox {
-			names = append(names, c.Address.Box)
+		if a := c.Address; a.Kind == resource.KindBox || a.Kind == resource.KindProvision {
+			_, name, _ := strings.Cut(a.String(), ".") // web, web.run-3f2a1c, web.deps
+			names = append(names, name)
 		}
 	}
 	switch {

@@ -92,6 +92,9 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	if err != nil {
 		return err
 	}
+	if err := project.Knows(o.Boxes); err != nil {
+		return err
+	}
 	if err := gate(project); err != nil {
 		return err
 	}
@@ -154,6 +157,9 @@ func (a *app) planCommand() *cli.Command {
 func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (*plan.Plan, error) {
 	project, err := s.project(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := project.Knows(o.Boxes); err != nil {
 		return nil, err
 	}
 	reaches := gate(project)
