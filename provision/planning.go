@@ -73,12 +73,24 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	}
 	g.options = plan.Options{
 		Only: only, Recreate: o.Recreate, Restart: o.Restart, NoProvision: o.NoProvision, Provision: o.Provision, Build: o.Build,
+		Gone: g.gone(),
 	}
 	g.answers = plan.Answers{
 		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
 		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
 	}
 	return g.resolve(ctx)
+}
+
+// gone are the runs whose client ended without taking its box along.
+func (g *planning) gone() []string {
+	var out []string
+	for _, b := range g.observed.Boxes {
+		if run := b.Owner.Run; run != "" && g.env.RunGone != nil && g.env.RunGone(run) {
+			out = append(out, run)
+		}
+	}
+	return out
 }
 
 // knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports), but for one with

@@ -68,6 +68,8 @@ type Env struct {
 	Output func(subject string) io.Writer
 	// Settle is how long a service without a check must have run before it is believed to stay; 0 is DefaultSettle.
 	Settle time.Duration
+	// RunGone tells of a throw-away box, by its run, that its client is known to be gone; nil knows of none.
+	RunGone func(run string) bool
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }

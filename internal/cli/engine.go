@@ -53,7 +53,7 @@ func (s *session) env() (provision.Env, error) {
 	}
 	return provision.Env{
 		Engine: s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
-		Output: s.sink().Output,
+		Output: s.sink().Output, RunGone: s.runGone,
 	}, nil
 }
 
@@ -120,6 +120,37 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	s.unlock = sync.OnceValue(unlock)
 	s.onClose(s.unlock)
 	return env, nil
+}
+
+// runLock is the lock that the client of a throw-away box holds as long as it lives. The engine cannot tell one that was
+// killed from one that waits.
+func runLock(id string) string { return "run-" + id }
+
+// holdRun takes that lock until the session is closed.
+func (s *session) holdRun(ctx context.Context, id string) error {
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return fmt.Errorf("envy's folder for its state: %w", err)
+	}
+	s.onClose(state.Close)
+	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy run", Since: s.app.m.Now()}
+	unlock, err := state.Lock(ctx, "locks", runLock(id), me, nil)
+	if err != nil {
+		return err
+	}
+	s.onClose(func() error { return errors.Join(state.Remove("locks/"+runLock(id)), unlock()) })
+	return nil
+}
+
+// runGone reports whether the client of a throw-away box is known to be gone; where that cannot be told, it is not.
+func (s *session) runGone(id string) bool {
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return false
+	}
+	defer state.Close()
+	gone, err := state.Abandoned("locks", runLock(id))
+	return err == nil && gone
 }
 
 // secrets adds what only making boxes needs: the key of sensitive values and the secret of the package cache.

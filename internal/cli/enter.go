@@ -219,13 +219,17 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 	if err != nil {
 		return err
 	}
-	id := make([]byte, 3)
-	_, _ = rand.Read(id) // never fails
+	random := make([]byte, 3)
+	_, _ = rand.Read(random) // never fails
+	id := hex.EncodeToString(random)
+	if err := s.holdRun(ctx, id); err != nil {
+		return err
+	}
 	t := s.attach(ctx)
 	// The input is read once the box is made: only then the terminal is its own, and others need not wait for its end.
 	t.streams.In = &onFirstRead{Reader: t.streams.In, do: func() error { return errors.Join(s.unlock(), t.engage()) }}
 	code, err := provision.RunBox(ctx, env, project, box, provision.RunOptions{
-		ID: hex.EncodeToString(id), Command: command, TTY: t.tty, Env: t.env, Streams: t.streams,
+		ID: id, Command: command, TTY: t.tty, Env: t.env, Streams: t.streams,
 	}, s.confirmLoss)
 	return ended(code, err, t.detach())
 }

@@ -55,6 +55,31 @@ func (t *Tree) Lock(ctx context.Context, dir, name string, me Holder, waiting fu
 	}, nil
 }
 
+// Abandoned reports whether a lock's file is there and nobody holds it: whoever made it is gone, whatever way it ended.
+func (t *Tree) Abandoned(dir, name string) (bool, error) {
+	folder, err := t.Sub(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer folder.Close()
+	f, err := folder.root.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("open lock: %w", err)
+	}
+	defer f.Close()
+	err = flock(f)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (t *Tree) openLock(name string) (*os.File, error) {
 	f, err := t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {

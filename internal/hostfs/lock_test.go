@@ -177,3 +177,39 @@ func TestJunkInALockFileIsNobody(t *testing.T) {
 		must(t, f.Close())
 	}
 }
+
+func TestAbandoned(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := OpenTree(dir)
+	must(t, err)
+	defer tree.Close()
+	check := func(when string, want bool) {
+		t.Helper()
+		got, err := tree.Abandoned("locks", "shop")
+		must(t, err)
+		if got != want {
+			t.Errorf("%s: abandoned is %t", when, got)
+		}
+	}
+	check("before the first lock", false)
+	cmd, release := holder(t, dir)
+	check("while another process holds it", false)
+	must(t, cmd.Process.Kill())
+	release()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		gone, err := tree.Abandoned("locks", "shop")
+		must(t, err)
+		if gone {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a lock whose process was killed is not abandoned")
+		}
+	}
+	unlock, err := tree.Lock(t.Context(), "locks", "shop", Holder{}, nil)
+	must(t, err)
+	check("taken again", false)
+	must(t, unlock())
+	must(t, tree.Remove("locks/shop"))
+	check("without its file", false)
+}

@@ -242,9 +242,16 @@ func (p *planner) removed() {
 func (p *planner) leftovers() {
 	for _, key := range sortedKeys(p.now) {
 		for _, b := range p.now[key].runs {
-			if b.State == resource.StateExited || b.State == resource.StateDead {
-				p.removeBox(resource.Address{Kind: resource.KindBox, Box: key.Box, Name: "run-" + b.Owner.Run}, b, "a throw-away box that has ended", nil)
+			reason := ""
+			switch {
+			case b.State == resource.StateExited || b.State == resource.StateDead:
+				reason = "a throw-away box that has ended"
+			case slices.Contains(p.in.Options.Gone, b.Owner.Run):
+				reason = "a throw-away box whose envy is gone"
+			default:
+				continue
 			}
+			p.removeBox(resource.Address{Kind: resource.KindBox, Box: key.Box, Name: "run-" + b.Owner.Run}, b, reason, nil)
 		}
 	}
 }

@@ -68,3 +68,22 @@ func TestNetworksAndVolumesOfOthersAreProblems(t *testing.T) {
 		}
 	}
 }
+
+func TestThrowAwayBoxesWhoseClientIsGone(t *testing.T) {
+	w := newWorld(t)
+	web := wantBox("web", "debian:12")
+	w.up(web)
+	run := *w.box("", "shop-web")
+	run.ID, run.Name, run.Owner.Run, run.State = "run1", "shop-web.run-aaaaaa", "aaaaaa", resource.StateRunning
+	w.observed.Boxes = append(w.observed.Boxes, run)
+	if p := w.plan(Options{}, web); !p.Empty() {
+		t.Errorf("its client lives: %+v", p.Steps)
+	}
+	for _, state := range []resource.State{resource.StateRunning, resource.StateCreated} {
+		w.box("run1", "").State = state
+		p := w.plan(Options{Gone: []string{"aaaaaa"}}, web)
+		if !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Op == OpRemove && s.Target.ID == "run1" }) {
+			t.Errorf("%s, and its client is gone: %+v", state, p.Steps)
+		}
+	}
+}

@@ -216,8 +216,9 @@ type Options struct {
 	Recreate    bool
 	Restart     bool // reload: restart even if nothing changed
 	NoProvision bool
-	Provision   bool // run them all, whatever the record says
-	Build       bool // build {} anew
+	Provision   bool     // run them all, whatever the record says
+	Build       bool     // build {} anew
+	Gone        []string // runs whose client is gone
 }
 
 // QuestionKind is what a question asks.
