@@ -18,6 +18,14 @@ func currentName(o resource.Observed, wanted string, id resource.Identity) strin
 			claimed = append(claimed, v.Owner.Project)
 		}
 	}
+	if len(claimed) == 0 { // the volume is gone: what is labelled with a name keeps it all the same
+		for _, b := range o.Boxes {
+			claimed = append(claimed, b.Owner.Project)
+		}
+		for _, v := range o.Volumes {
+			claimed = append(claimed, v.Owner.Project)
+		}
+	}
 	for _, name := range []string{wanted, longName(wanted, id)} {
 		if slices.Contains(claimed, name) {
 			return name
@@ -28,10 +36,22 @@ func currentName(o resource.Observed, wanted string, id resource.Identity) strin
 
 // anyName is a name under which objects of the checkout are found, for commands that need no Envfile.
 func anyName(o resource.Observed) string {
+	claimed := ""
 	for _, v := range o.Volumes {
-		if v.Owner.Volume == resource.ClaimVolume {
-			return v.Owner.Project
+		if v.Owner.Volume != resource.ClaimVolume {
+			continue
 		}
+		claimed = v.Owner.Project
+		if slices.ContainsFunc(o.Boxes, func(b resource.BoxObserved) bool {
+			owner := b.Owner
+			owner.Project = claimed // one that was renamed bears another than its label says
+			return resource.Identity{Project: claimed}.Bears(b.Name, owner)
+		}) {
+			return claimed
+		}
+	}
+	if claimed != "" {
+		return claimed
 	}
 	for _, b := range o.Boxes {
 		return b.Owner.Project

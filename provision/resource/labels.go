@@ -84,6 +84,17 @@ func (id Identity) Owns(o Owner) bool {
 	return o.Checkout == id.Checkout && o.User == id.User && id.Checkout != ""
 }
 
+// Called gives the identity under every name that its project goes by: its own, and another that the volume claims for
+// it. A command that reads no Envfile knows a project's name of today from nothing else.
+func Called(ids []Identity, volume string, o Owner) []Identity {
+	id := ids[0]
+	if !id.Owns(o) || o.Volume != ClaimVolume || volume != ClaimName(o.Project) || o.Project == id.Project {
+		return ids
+	}
+	id.Project = o.Project
+	return append(ids, id)
+}
+
 // Suffix is what a container's name says beyond which box it is.
 type Suffix string
 

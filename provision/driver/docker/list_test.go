@@ -97,6 +97,8 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 			container("shop-web.new", containerLabels(checkout, "web", 1)),
 			container("shop-web-2", containerLabels(checkout, "web", 2)),
 			container("store-db", containerLabels(was, "db", 1)), // made before the project was renamed
+			container("market-api", containerLabels(checkout, "api", 1)), // renamed since, to what a volume claims
+			container("bazaar-api", containerLabels(checkout, "api", 1)), // nothing claims that
 			container("eager_bell", containerLabels(checkout, "web", 1)),
 			container("shop-web-3", containerLabels(other, "web", 3)),
 		},
@@ -116,6 +118,12 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 	volume("shop-db-2.data", resource.Owner{Volume: "data", Box: "db", Index: 2})
 	volume("shop-db.other", resource.Owner{Volume: "data", Box: "db", Index: 2})
 	volume("anonymous", resource.Owner{})
+	market := checkout
+	market.Project = "market"
+	all.volumes.Volumes = append(all.volumes.Volumes, struct {
+		Name   string
+		Labels map[string]string
+	}{"market.envy", market.Labels(resource.Owner{Volume: resource.ClaimVolume})})
 
 	got := observed(resource.Engine{Version: "1"}, all, checkout)
 	names := map[string][]string{"strangers": got.Strangers}
@@ -129,10 +137,10 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 		names["volumes"] = append(names["volumes"], v.Name)
 	}
 	want := map[string][]string{
-		"boxes":     {"shop-web-2", "shop-web.new", "store-db"},
+		"boxes":     {"market-api", "shop-web-2", "shop-web.new", "store-db"},
 		"networks":  {"old", "young"},
-		"volumes":   {"shop-db-2.data", "shop-db.data", "shop.cache", "shop.envy"},
-		"strangers": {"anonymous", "eager_bell", "elsewhere", "shop-db.other"},
+		"volumes":   {"market.envy", "shop-db-2.data", "shop-db.data", "shop.cache", "shop.envy"},
+		"strangers": {"anonymous", "bazaar-api", "eager_bell", "elsewhere", "shop-db.other"},
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)

@@ -63,11 +63,15 @@ func (e *Engine) Observe(ctx context.Context, id resource.Identity) (resource.Ob
 // observed sorts what was listed into what id owns and what merely has its labels.
 func observed(about resource.Engine, all listings, id resource.Identity) resource.Observed {
 	o := resource.Observed{Engine: about}
+	ids := []resource.Identity{id}
+	for _, v := range all.volumes.Volumes {
+		ids = resource.Called(ids, v.Name, resource.OwnerOf(v.Labels))
+	}
 	for _, c := range all.containers {
 		owner := resource.OwnerOf(c.Labels)
 		switch {
 		case !id.Owns(owner):
-		case id.Bears(c.name(), owner):
+		case slices.ContainsFunc(ids, func(id resource.Identity) bool { return id.Bears(c.name(), owner) }):
 			o.Boxes = append(o.Boxes, c.observed(owner))
 		default:
 			o.Strangers = append(o.Strangers, c.name())

@@ -33,11 +33,15 @@ func (e *Engine) about() resource.Engine {
 func (e *Engine) Observe(ctx context.Context, id resource.Identity) (resource.Observed, error) {
 	r := resource.Observed{Engine: e.about()}
 	err := e.do(ctx, "list", func(s *state, now time.Time) error {
+		ids := []resource.Identity{id}
+		for _, v := range s.volumes() {
+			ids = resource.Called(ids, v.Name, resource.OwnerOf(v.Labels))
+		}
 		for _, b := range s.boxes() {
 			owner := resource.OwnerOf(b.Labels)
 			switch {
 			case owner.Checkout != id.Checkout:
-			case id.Owns(owner) && id.Bears(b.Name, owner):
+			case id.Owns(owner) && slices.ContainsFunc(ids, func(id resource.Identity) bool { return id.Bears(b.Name, owner) }):
 				r.Boxes = append(r.Boxes, s.observed(b, owner, now))
 			default:
 				r.Strangers = append(r.Strangers, b.Name)
