@@ -96,7 +96,7 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 		containers: []listedContainer{
 			container("shop-web.new", containerLabels(checkout, "web", 1)),
 			container("shop-web-2", containerLabels(checkout, "web", 2)),
-			container("store-db", containerLabels(was, "db", 1)), // made before the project was renamed
+			container("store-db", containerLabels(was, "db", 1)),         // made before the project was renamed
 			container("market-api", containerLabels(checkout, "api", 1)), // renamed since, to what a volume claims
 			container("bazaar-api", containerLabels(checkout, "api", 1)), // nothing claims that
 			container("eager_bell", containerLabels(checkout, "web", 1)),
