@@ -242,7 +242,7 @@ func (p *planner) removed() {
 func (p *planner) leftovers() {
 	for _, key := range sortedKeys(p.now) {
 		for _, b := range p.now[key].runs {
-			reason := ""
+			var reason string
 			switch {
 			case b.State == resource.StateExited || b.State == resource.StateDead:
 				reason = "a throw-away box that has ended"
