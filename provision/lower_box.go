@@ -221,7 +221,10 @@ func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.Bo
 				continue
 			}
 			script.Env[e.Name] = e.Value.Value
-			sensitive = sensitive || e.Value.Sensitive
+			if e.Value.Sensitive {
+				sensitive = true
+				script.Secrets = append(script.Secrets, e.Value.Value)
+			}
 			fmt.Fprintf(&text, "%q=%q\n", e.Name, e.Value.Value)
 		}
 		if x.When == "" { // only "changed" looks at it

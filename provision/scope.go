@@ -145,7 +145,7 @@ func provisionSteps(pl *plan.Plan, w resource.BoxWanted, b Box, only []string, u
 		used[name] = true
 		s := plan.Step{
 			ID: len(pl.Steps) + 1, Op: plan.OpProvision, Address: resource.Address{Kind: resource.KindProvision, Box: w.Replica(), Name: name},
-			Target: plan.Target{ID: b.ID, Name: b.Container}, Name: name, Script: &w.Scripts[n], Origin: w.OriginOf("provision." + name),
+			Target: plan.Target{ID: b.ID, Name: b.Container}, Name: name, Script: &w.Scripts[n], Secrets: plan.SecretsOf(w), Origin: w.OriginOf("provision." + name),
 		}
 		if last != 0 {
 			s.Needs = []int{last}

@@ -172,7 +172,7 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 			continue
 		}
 		if b := scene.Boxes[i]; b.State == resource.StateExited || b.State == resource.StateDead {
-			errs = append(errs, &ExitedError{Box: b.Name, Code: b.ExitCode, Logs: apply.LastLines(ctx, g.env.Engine, b.ID), Origin: w.Origin})
+			errs = append(errs, &ExitedError{Box: b.Name, Code: b.ExitCode, Logs: apply.LastLines(ctx, g.env.Engine, b.ID, plan.SecretsOf(w)), Origin: w.Origin})
 		}
 	}
 	return errors.Join(errs...)

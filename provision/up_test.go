@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -355,5 +357,39 @@ func TestAutoPort(t *testing.T) {
 	}
 	if got := port(strings.Replace(text, "8080", "9090", 1)); got != 9090 {
 		t.Errorf("an edited port is %d, want 9090", got)
+	}
+}
+
+// TestSecretsAreNotShown: what a provisioner prints of its environment has no sensitive value in it, nor has the plan.
+func TestSecretsAreNotShown(t *testing.T) {
+	p := newProject(t, "dev.env", "TOKEN=hunter2\n")
+	var out strings.Builder
+	env := p.env()
+	env.Output = func(string) io.Writer { return &out }
+	o, err := Up(t.Context(), env, p.load(`variable "pin" {
+  type      = string
+  default   = "90210"
+  sensitive = true
+}
+box "web" {
+  image    = "busybox:1"
+  env_file = "dev.env"
+  provision "show" {
+    run = "echo token $TOKEN pin $PIN"
+    env = { PIN = var.pin }
+  }
+}`), UpOptions{}, yes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "token (sensitive) pin (sensitive)\n"; out.String() != want {
+		t.Errorf("shown: %q, want %q", out.String(), want)
+	}
+	saved, err := json.Marshal(o.Plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(saved) + lines(o.Plan); strings.Contains(s, "hunter2") || strings.Contains(s, "90210") {
+		t.Error("the plan holds a sensitive value")
 	}
 }

@@ -230,7 +230,7 @@ func (r *runner) step(ctx context.Context, s plan.Step) {
 		r.o.Sink.Send(event.Event{ID: taskID(s), Kind: event.Done, Subject: s.Address.String(), Text: string(s.Op), Elapsed: took})
 		return
 	}
-	f := &Failure{Step: s, Err: err, Logs: append(checkLines(err), r.lastLines(ctx, s)...)}
+	f := &Failure{Step: s, Err: err, Logs: append(redactLines(checkLines(err), s.Secrets), r.lastLines(ctx, s)...)}
 	f.Step.Origin = originOf(s, err)
 	r.undo(ctx, s)
 	r.mu.Lock()
@@ -292,7 +292,7 @@ func (r *runner) lastLines(ctx context.Context, s plan.Step) []string {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return LastLines(ctx, r.engine, r.id(s.Target))
+	return LastLines(ctx, r.engine, r.id(s.Target), s.Secrets)
 }
 
 // checkLines is what a healthcheck that never passed said last.
@@ -308,8 +308,8 @@ func checkLines(err error) []string {
 	return out
 }
 
-// LastLines gives the last lines of a box's log, at most ten; nil when they cannot be had.
-func LastLines(ctx context.Context, l driver.Logger, id string) []string {
+// LastLines gives the last lines of a box's log, at most ten, without its sensitive values; nil when they cannot be had.
+func LastLines(ctx context.Context, l driver.Logger, id string, secrets []string) []string {
 	var out bounded
 	if err := l.Logs(ctx, id, driver.LogOptions{Tail: 10}, &out, &out); err != nil {
 		return nil
@@ -318,7 +318,7 @@ func LastLines(ctx context.Context, l driver.Logger, id string) []string {
 	if text == "" {
 		return nil
 	}
-	return strings.Split(text, "\n")
+	return redactLines(strings.Split(text, "\n"), secrets)
 }
 
 // bounded keeps the first 64 KiB that are written and is safe for two streams.

@@ -44,7 +44,7 @@ func (r *runner) long(ctx context.Context, s plan.Step) error {
 	case plan.OpBuild, plan.OpBuildLayers:
 		return r.build(ctx, s)
 	case plan.OpProvision:
-		return r.engine.Provision(ctx, r.id(s.Target), *s.Script, r.output(s))
+		return r.provision(ctx, s)
 	case plan.OpCopyIn:
 		return r.copyIn(ctx, s)
 	}
@@ -127,6 +127,20 @@ func (r *runner) build(ctx context.Context, s plan.Step) error {
 	var failed *driver.BuildError
 	if errors.As(err, &failed) && b.Locate != nil {
 		failed.Part = b.Locate(failed.Line)
+	}
+	return err
+}
+
+// provision runs a script; sensitive values are taken out of what it prints.
+func (r *runner) provision(ctx context.Context, s plan.Step) error {
+	out := &redactor{to: r.output(s), secrets: s.Secrets}
+	err := r.engine.Provision(ctx, r.id(s.Target), *s.Script, out)
+	var script *driver.ScriptError
+	if errors.As(err, &script) {
+		script.Output = redact(script.Output, s.Secrets)
+	}
+	if flushErr := out.flush(); err == nil {
+		err = flushErr
 	}
 	return err
 }

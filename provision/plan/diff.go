@@ -48,6 +48,7 @@ type planner struct {
 	images    map[string]*imageState
 	wanted    map[resource.Key]resource.BoxWanted
 	specs     map[resource.Key]hashedSpec
+	secrets   map[string][]string // replica → sensitive values
 	nets      map[string]*netState
 	volumes   map[string]volumeState // address → name and the step that makes it
 	claimStep int
@@ -82,9 +83,11 @@ func newPlanner(in Input) *planner {
 		now: map[resource.Key]*boxNow{}, images: map[string]*imageState{}, wanted: map[resource.Key]resource.BoxWanted{},
 		nets: map[string]*netState{}, volumes: map[string]volumeState{}, ready: map[resource.Key]int{},
 		touched: map[resource.Key]bool{}, remade: map[resource.Key]string{}, specs: map[resource.Key]hashedSpec{},
+		secrets: map[string][]string{},
 	}
 	for _, w := range in.Desired.Boxes {
 		p.wanted[w.Key] = w
+		p.secrets[w.Replica()] = SecretsOf(w)
 	}
 	for _, i := range in.Desired.Images {
 		p.images[i.ID] = &imageState{wanted: i, fact: in.Images[i.Reference]}
@@ -240,6 +243,7 @@ func (p *planner) ask(q Question) bool {
 func (p *planner) step(s Step) int {
 	s.ID = len(p.plan.Steps) + 1
 	s.Needs = compactNeeds(s.Needs)
+	s.Secrets = p.secrets[s.Address.Box]
 	p.plan.Steps = append(p.plan.Steps, s)
 	return s.ID
 }

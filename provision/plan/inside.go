@@ -1,6 +1,10 @@
 package plan
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -98,4 +102,15 @@ func dueReason(s resource.ProvisionSpec, rec resource.Record) string {
 		return "script, env or inputs changed"
 	}
 	return "--provision"
+}
+
+// SecretsOf are the sensitive values of a box, which nothing that it prints may show, the longest first: one may be part
+// of another.
+func SecretsOf(w resource.BoxWanted) []string {
+	out := slices.Collect(maps.Values(w.Secrets))
+	for _, s := range w.Scripts {
+		out = append(out, s.Secrets...)
+	}
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(out)
 }

@@ -147,6 +147,7 @@ type Step struct {
 	Health  *resource.HealthSpec      `json:"-"`
 	Copy    *resource.MountSpec       `json:"-"`
 	User    *resource.UserSpec        `json:"-"` // who owns what is copied
+	Secrets []string                  `json:"-"` // sensitive values of the box, taken out of what it prints
 	Loss    *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
 	Diff    bool                      `json:"-"` // OpRelease: record which paths changed; files {} alone need no diff
 	Timeout int                       `json:"-"` // seconds; of waits and stops, 0 is the default

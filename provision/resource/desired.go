@@ -131,4 +131,5 @@ type ProvisionScript struct {
 	Env     StrMap
 	Unset   []string // taken out of the box's env
 	Timeout int      // seconds
+	Secrets []string // sensitive values of Env, which no output may show
 }
