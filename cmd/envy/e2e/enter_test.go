@@ -69,8 +69,13 @@ func TestTerminal(t *testing.T) {
 	}
 	s := &screen{t: t, tty: tty}
 	go s.read()
-	s.say("stty size\n")
-	s.expect("33 101")
+	// The size follows the start by a moment, as with docker exec -it, so it is asked for until it is there.
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.text(), "33 101"); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the shell does not get the size:\n%s", s.text())
+		}
+		s.say("stty size\n")
+	}
 	if err := pty.Setsize(tty, &pty.Winsize{Rows: 44, Cols: 120}); err != nil {
 		t.Fatal(err)
 	}
