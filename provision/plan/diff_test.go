@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -308,18 +309,9 @@ func TestDependencyOrder(t *testing.T) {
 			start = s
 		}
 	}
-	if ready == 0 || !cmp.Equal(contains(start.Needs, ready), true) {
+	if ready == 0 || !slices.Contains(start.Needs, ready) {
 		t.Errorf("web starts before db is ready:\n%s", steps(p))
 	}
-}
-
-func contains(list []int, n int) bool {
-	for _, x := range list {
-		if x == n {
-			return true
-		}
-	}
-	return false
 }
 
 func TestDeterministic(t *testing.T) {

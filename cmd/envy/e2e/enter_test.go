@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestUnchangedCalls(t *testing.T) {
 		}
 		kinds = append(kinds, c)
 	}
-	sortStrings(kinds)
+	slices.Sort(kinds)
 	want := "/_ping /containers/json /images/" + debian + "/json /images/" + tiny + "/json /networks /volumes"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("calls of an unchanged up:\n%s\nwant:\n%s", got, want)

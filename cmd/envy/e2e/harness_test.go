@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,18 +210,8 @@ func (p *project) names() string {
 	for i := range out {
 		out[i] = strings.TrimPrefix(out[i], p.name+"-")
 	}
-	sortStrings(out)
+	slices.Sort(out)
 	return strings.Join(out, ", ")
-}
-
-func sortStrings(s []string) {
-	for i := range s {
-		for j := i + 1; j < len(s); j++ {
-			if s[j] < s[i] {
-				s[i], s[j] = s[j], s[i]
-			}
-		}
-	}
 }
 
 // container is a box's container name.
