@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/envyhq/envy/internal/agent/wire"
 )
 
@@ -77,7 +79,8 @@ func readLine(reader *bufio.Reader, limit int) ([]byte, error) {
 }
 
 // finish waits for a process that leads its group until it ends or ctx does.
-// Then the group is ended, too, and the error is ctx's cause.
+// Then the group is ended, too, and the error is ctx's cause. A process that had
+// ended by itself by then counts as what it was: it is not to run again.
 func finish(ctx context.Context, pid int) (code int, err error) {
 	ended := make(chan int, 1)
 	go func() { ended <- waitFor(pid) }()
@@ -85,9 +88,20 @@ func finish(ctx context.Context, pid int) (code int, err error) {
 	case code := <-ended:
 		return code, nil
 	case <-ctx.Done():
+		if hasEnded(pid) {
+			return <-ended, nil
+		}
 		endGroup(pid, ended)
 		return cutCode(ctx), context.Cause(ctx)
 	}
+}
+
+// hasEnded reports whether a child has ended, also when somebody else has been
+// told of it already or will be.
+func hasEnded(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return errors.Is(err, unix.ECHILD) || (err == nil && info.Signo != 0)
 }
 
 // cutCode is the exit code of work that ctx ended.
