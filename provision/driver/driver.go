@@ -111,7 +111,9 @@ type Stat struct {
 // Conflict says that another caller was there first. A ctx that ends does not undo what the engine has begun.
 type Mutator interface {
 	// CreateNetwork makes a network and, because names are not unique on engines, lists by label afterwards, keeps the
-	// oldest and removes its own double. A pool that is used up is met with a free subnet from 10/8.
+	// oldest and removes its own double. Calls for one name take turns within a process; of two processes, which the
+	// caller's lock keeps apart, one can be left with the id of a double that the other has just removed: what it does
+	// next finds nothing, and the next up mends it. A pool that is used up is met with a free subnet from 10/8.
 	CreateNetwork(ctx context.Context, n NewNetwork) (id string, err error)
 	RemoveNetwork(ctx context.Context, id string) error // NotFound is success
 	// CreateVolume makes a volume. It is atomic: the owner returned is the winner's.

@@ -55,6 +55,8 @@ type Engine struct {
 	info   once[engineInfo]
 	agent  once[agentVolume] // named and there
 	filled once[agentVolume] // seen to hold the agent
+
+	networks sync.Map // by name, a *sync.Mutex: whose turn it is to create it
 }
 
 // Open prepares a connection; nothing is sent yet. An error names the endpoint or context that cannot be used.

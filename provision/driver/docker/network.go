@@ -16,8 +16,12 @@ import (
 )
 
 // CreateNetwork implements driver.Mutator. Doubles, which old engines make of two calls at once, are removed whoever
-// made them: only the oldest is ever connected to.
+// made them: only the oldest is ever connected to. Calls of this process take turns, because a network is as old as its
+// call but seen only when it is complete: a younger one may be taken for the only one by a list in between.
 func (e *Engine) CreateNetwork(ctx context.Context, n driver.NewNetwork) (string, error) {
+	turn, _ := e.networks.LoadOrStore(n.Name, new(sync.Mutex))
+	turn.(*sync.Mutex).Lock()
+	defer turn.(*sync.Mutex).Unlock()
 	object := quoted("network", n.Name)
 	var ahead sync.WaitGroup
 	ahead.Go(func() { e.lookAhead(ctx) })
