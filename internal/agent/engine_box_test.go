@@ -3,8 +3,10 @@
 package agent_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +27,7 @@ func TestEngine(t *testing.T) {
 		"user is adopted":  testAdopted,
 		"volumes":          testVolumes,
 		"login":            testLogin,
+		"null":             testNull,
 		"command":          testCommand,
 		"command missing":  testCommandMissing,
 		"terminal":         testTerminal,
@@ -187,6 +190,18 @@ func testLogin(t *testing.T, e *engine) {
 	}
 	if r := b.exec(wire.Exec{User: "nobody-here", Argv: []string{"id"}}); r.code != wire.ExitAgent {
 		t.Errorf("a missing user: exit %d", r.code)
+	}
+}
+
+// testNull: an exec without stdin has the host's own /dev/null there, which no user of a box may be given.
+func testNull(t *testing.T, e *engine) {
+	b := start(t, e.shell, wire.Boot{})
+	owner := func() string { return must(t, "exec", b.name, "sh", "-c", "stat -L -c '%t:%T %u' /proc/self/fd/0") }
+	before := owner()
+	uid := strconv.Itoa(100_000 + os.Getpid())
+	must(t, "exec", b.name, wire.Path, wire.VerbExec, string(encode(t, wire.Exec{User: uid, Argv: []string{"id"}})))
+	if after := owner(); after != before || !strings.HasPrefix(after, "1:3 ") {
+		t.Errorf("/dev/null, by device and owner: %q, then %q", before, after)
 	}
 }
 

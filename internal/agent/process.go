@@ -174,10 +174,11 @@ func handOver(who identity, streams ...*os.File) {
 	if who.isSelf() {
 		return
 	}
-	null, err := os.Stat(os.DevNull)
 	for _, stream := range streams {
-		info, errStream := stream.Stat()
-		if err != nil || errStream != nil || os.SameFile(info, null) || info.Mode().IsRegular() {
+		info, err := stream.Stat()
+		// A device but the terminal is not the box's own: where nothing is
+		// attached it is the host's /dev/null.
+		if err != nil || info.Mode().IsRegular() || info.Mode()&fs.ModeCharDevice != 0 && !isTerminal(stream) {
 			continue
 		}
 		// One that cannot be given away (a socket, a file of a read-only
