@@ -136,7 +136,9 @@ func (r *boxReader) limits() {
 	b.ReadOnly, b.Privileged = v.flag("read_only", false), v.flag("privileged", false)
 	b.CapAdd, b.CapDrop = capabilities(v.strs("cap_add")), capabilities(v.strs("cap_drop"))
 	for _, w := range v.words("devices") {
-		b.Devices = append(b.Devices, deviceOf(w))
+		d := deviceOf(w)
+		r.take(d.Target, "device", w.quiet, w.at)
+		b.Devices = append(b.Devices, d)
 	}
 	b.SecurityOpt, b.Sysctls = v.strs("security_opt"), v.pairs("sysctls")
 }
@@ -187,11 +189,6 @@ func (r *boxReader) network() {
 	b, v := r.b, r.v
 	b.Hostname, b.Aliases = v.str("hostname"), v.strs("aliases")
 	b.DNS, b.ExtraHosts = v.strs("dns"), v.pairs("extra_hosts")
-	for _, h := range b.ExtraHosts {
-		if h.Value != "host-gateway" && ipAddress(h.Value) != "" {
-			r.e.p.errorf(v.at("extra_hosts"), "`extra_hosts`: %s: expected an IP address or host-gateway", v.shown("extra_hosts", h.Key))
-		}
-	}
 }
 
 // block builds one block inside the box.
@@ -263,6 +260,7 @@ func (r *boxReader) check() {
 	if b.Oneshot && b.Healthcheck != nil {
 		p.errorf(v.at("oneshot"), "box %q is a oneshot and has a healthcheck; it is ready when it has ended", b.Label)
 	}
+	r.checkRights()
 	r.checkNetworkMode()
 	r.checkAfterHealthy()
 }
@@ -271,6 +269,26 @@ func (r *boxReader) check() {
 func (r *boxReader) hadBuild() bool {
 	n := r.plan.node.find("build", "")
 	return n != nil && !r.plan.off[n]
+}
+
+// checkRights: what the engine would refuse to do, or would do nothing about.
+func (r *boxReader) checkRights() {
+	b, v, p := r.b, r.v, r.e.p
+	for name, list := range map[string][]string{"cap_add": b.CapAdd, "cap_drop": b.CapDrop} {
+		if b.Privileged && len(list) > 0 {
+			p.errorf(v.at(name), "`%s` does not go with `privileged`, which gives every capability", name)
+		}
+	}
+	for _, s := range b.Shares {
+		if b.ReadOnly && s.Mode == ShareCopy {
+			p.errorf(v.at("read_only"), "box %q has a read-only root file system, into which share %q cannot be copied", b.Label, clip(s.Label))
+		}
+	}
+	for _, s := range b.Sysctls {
+		if b.NetworkMode.Mode == "host" && strings.HasPrefix(dotted(s.Key), "net.") {
+			p.errorf(v.at("sysctls"), "`sysctls`: %s does not go with network_mode = \"host\"", v.shown("sysctls", s.Key))
+		}
+	}
 }
 
 // checkNetworkMode: with another network than the project's, what belongs to that network is an error here.

@@ -112,7 +112,10 @@ func (r *reading) pairs(v cty.Value, expr hclsyntax.Expression) {
 	}
 	for _, item := range items {
 		if what := r.keyRule(item.key); what != "" {
-			r.errorf(item.at, "expected as key %s", what)
+			p := r.errorf(item.at, "expected as key %s", what)
+			if r.a.name == "sysctls" && !r.quiet {
+				p.suggest(item.key, kernelSettings())
+			}
 			continue
 		}
 		if u, _ := item.value.Unmark(); u.IsNull() {
@@ -120,9 +123,14 @@ func (r *reading) pairs(v cty.Value, expr hclsyntax.Expression) {
 			continue
 		}
 		u, ok := r.convert(item.value, cty.String, item.at, "a string")
-		if ok && r.good(u.AsString(), item.at, item.value) {
-			merged[item.key] = Pair{Key: item.key, Value: u.AsString(), Range: toRange(item.at)}
+		if !ok || !r.good(u.AsString(), item.at, item.value) {
+			continue
 		}
+		if what := r.valueRule(item.key, u.AsString()); what != "" {
+			r.errorf(item.at, "%s: expected %s", shown(item.key, r.quiet), what)
+			continue
+		}
+		merged[item.key] = Pair{Key: item.key, Value: u.AsString(), Range: toRange(item.at)}
 	}
 	list := make([]Pair, 0, len(merged))
 	for _, k := range keys(merged) {
@@ -144,9 +152,15 @@ func (r *reading) keyRule(key string) string {
 	case "extra_hosts":
 		return dottedName(key)
 	case "sysctls":
-		if !sysctlRE.MatchString(key) {
-			return "a kernel setting's name, as \"net.core.somaxconn\""
-		}
+		return sysctlName(key)
+	}
+	return ""
+}
+
+// valueRule checks a value of a map whose key says what it may be.
+func (r *reading) valueRule(key, value string) string {
+	if r.a.name == "sysctls" {
+		return sysctlValue(key, value)
 	}
 	return ""
 }

@@ -23,11 +23,7 @@ var (
 	packageRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._:@-]*$`)
 	versionRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._:~^-]*$`)
 	engineNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	platformRE   = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$`)
-	realTimeRE   = regexp.MustCompile(`^RTM(IN(\+([1-9]|1[0-5]))?|AX(-([1-9]|1[0-4]))?)$`)
-	capabilityRE = regexp.MustCompile(`^(CAP_)?[A-Za-z][A-Za-z_]*$`)
 	stageRE      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
-	sysctlRE     = regexp.MustCompile(`^[a-z0-9_-]+([./][A-Za-z0-9_-]+)+$`)
 	onFailureRE  = regexp.MustCompile(`^on-failure(:[1-9][0-9]{0,5})?$`)
 )
 
@@ -203,34 +199,6 @@ func inputPattern(s string) string {
 	return ""
 }
 
-func platformName(s string) string {
-	if !platformRE.MatchString(s) {
-		return "os/architecture[/variant], as \"linux/amd64\""
-	}
-	return ""
-}
-
-func signalName(s string) string {
-	short := strings.TrimPrefix(s, "SIG")
-	number, err := strconv.Atoi(s)
-	switch {
-	case err == nil && number >= 1 && number <= 64, realTimeRE.MatchString(short), contains(signalNames(), short):
-		return ""
-	}
-	return "a signal's name or number, as \"SIGTERM\""
-}
-
-func signalNames() []string {
-	return strings.Fields("ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ")
-}
-
-func capability(s string) string {
-	if !capabilityRE.MatchString(s) {
-		return "a capability's name, as \"NET_ADMIN\""
-	}
-	return ""
-}
-
 func stageName(s string) string {
 	if !stageRE.MatchString(s) {
 		return "a stage's name or number"
@@ -276,35 +244,6 @@ func subnet(s string) string {
 		return "a subnet whose address has no bits behind its mask: " + p.Masked().String()
 	}
 	return ""
-}
-
-func deviceSpec(s string) string {
-	parts := strings.Split(s, ":")
-	if len(parts) > 3 || absolutePath(parts[0]) != "" {
-		return "an absolute path on the host[:path in the box[:rwm]]"
-	}
-	if len(parts) > 1 && absolutePath(parts[1]) != "" {
-		return "an absolute path in the box behind the first colon"
-	}
-	if len(parts) > 2 && (parts[2] == "" || strings.Trim(parts[2], "rwm") != "") {
-		return "permissions out of r, w and m behind the second colon"
-	}
-	return ""
-}
-
-func securityOption(s string) string {
-	name, value, found := strings.Cut(s, "=")
-	if name == "no-new-privileges" && (!found || value == "true" || value == "false") {
-		return ""
-	}
-	if !found || value == "" {
-		return "option=value, as \"seccomp=unconfined\", or \"no-new-privileges\""
-	}
-	switch name {
-	case "seccomp", "apparmor", "label", "systempaths":
-		return ""
-	}
-	return "one of seccomp, apparmor, label, systempaths, no-new-privileges"
 }
 
 func fileMode(s string) string {

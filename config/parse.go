@@ -201,7 +201,12 @@ func (r *reader) notBuilt(at hcl.Range, what string) {
 }
 
 func (r *reader) unknownAttribute(n *node, name string, at hcl.Range) {
-	if c := n.schema.child(name); c != nil {
+	c := n.schema.child(name)
+	if c != nil && c.notBuilt {
+		r.notBuilt(at, fmt.Sprintf("the block `%s`", name))
+		return
+	}
+	if c != nil {
 		form := fmt.Sprintf("write it without the equals sign: %s { … }", name)
 		if c.label != labelNone {
 			form = fmt.Sprintf("write it without the equals sign: %s \"NAME\" { … }", name)

@@ -128,7 +128,10 @@ func (r *reading) good(s string, at hcl.Range, from cty.Value) bool {
 	}
 	if a.rule != nil {
 		if what := a.rule(s); what != "" {
-			r.errorf(at, "expected %s", what)
+			p := r.errorf(at, "expected %s", what)
+			if !hasMark(from, quiet) {
+				p.suggest(s, a.near)
+			}
 			return false
 		}
 	}

@@ -27,14 +27,17 @@ type problem struct {
 
 // suggest sets a hint when the name is near to one of the candidates.
 func (p *problem) suggest(name string, candidates []string) {
-	near := diag.Suggest(name, candidates)
-	for _, c := range candidates {
-		if near == "" && swapped(name, c) {
-			near = c
+	for _, written := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
+		near := diag.Suggest(written, candidates)
+		for _, c := range candidates {
+			if near == "" && swapped(written, c) {
+				near = c
+			}
 		}
-	}
-	if near != "" {
-		p.hint = fmt.Sprintf("did you mean `%s`?", near)
+		if near != "" {
+			p.hint = fmt.Sprintf("did you mean `%s`?", near)
+			return
+		}
 	}
 }
 

@@ -46,6 +46,8 @@ type attribute struct {
 	words []string
 	// rule checks each string of the value and returns what was expected, "" when it is well.
 	rule func(string) string
+	// near are the words that a misspelt value is compared with, where not empty.
+	near []string
 	// min and max bound a number where max is not 0.
 	min, max int64
 	required bool

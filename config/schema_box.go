@@ -9,6 +9,8 @@ func boxSchema() *block {
 		buildSchema(), portSchema(), shareSchema(), boxVolumeSchema(), tmpfsSchema(), joinSchema(), fileSchema(),
 		setupSchema(), provisionSchema(), healthcheckSchema(),
 		{name: "on", label: labelName, notBuilt: true},
+		{name: "secret", label: labelName, notBuilt: true},
+		{name: "cache", label: labelName, notBuilt: true},
 	}}
 }
 
@@ -43,7 +45,7 @@ func boxRunAttrs() []attribute {
 		{name: "workdir", kind: kindString, rule: absolutePath, def: "the first share's target, else the image's", doc: "working directory"},
 		{name: "shell", kind: kindString, rule: absolutePath, def: "the user's own", doc: "login shell"},
 		{name: "restart", kind: kindString, rule: restartPolicy, def: "\"no\"", doc: "no, always, unless-stopped or on-failure[:N]"},
-		{name: "stop_signal", kind: kindString, rule: signalName, def: "the image's", doc: "signal that stops the box"},
+		{name: "stop_signal", kind: kindString, rule: signalName, near: signalSpellings(), def: "the image's", doc: "signal that stops the box"},
 		{name: "stop_timeout", kind: kindTime, def: "\"10s\"", doc: "time to stop before the box is killed"},
 		{name: "wait_timeout", kind: kindTime, def: "up's --timeout", doc: "time to become ready"},
 	}
@@ -54,16 +56,16 @@ func boxLimitAttrs() []attribute {
 		{name: "cpus", kind: kindNumber, doc: "processors, as 1.5"},
 		{name: "memory", kind: kindSize, doc: "memory, as \"2g\""},
 		{name: "shm_size", kind: kindSize, doc: "size of /dev/shm"},
-		{name: "gpus", kind: kindGPUs, doc: "\"all\", a number or a list of ids"},
+		{name: "gpus", kind: kindGPUs, rule: gpuID, doc: "\"all\", a number or a list of ids"},
 		{name: "ulimits", kind: kindUlimits, doc: "limits by name: a number or { soft, hard }"},
-		{name: "platform", kind: kindString, rule: platformName, def: "the engine's", doc: "as \"linux/arm64\""},
-		{name: "read_only", kind: kindBool, def: "false", doc: "a read-only root file system"},
-		{name: "privileged", kind: kindBool, def: "false", doc: "all of the host's devices and rights"},
-		{name: "cap_add", kind: kindList, rule: capability, doc: "capabilities more"},
-		{name: "cap_drop", kind: kindList, rule: capability, doc: "capabilities less"},
+		{name: "platform", kind: kindString, rule: platformName, near: platformNames(), def: "the engine's", doc: "as \"linux/arm64\""},
+		{name: "read_only", kind: kindBool, def: "false", doc: "a read-only root file system; no share can be copied into it"},
+		{name: "privileged", kind: kindBool, def: "false", doc: "all of the host's devices and rights; excludes cap_add and cap_drop"},
+		{name: "cap_add", kind: kindList, rule: capability, near: capabilitySpellings(), doc: "capabilities more, as \"NET_ADMIN\"; \"ALL\" is every one"},
+		{name: "cap_drop", kind: kindList, rule: capability, near: capabilitySpellings(), doc: "capabilities less"},
 		{name: "devices", kind: kindList, rule: deviceSpec, doc: "devices of the host, as \"/dev/fuse[:TARGET[:rwm]]\""},
-		{name: "security_opt", kind: kindList, rule: securityOption, doc: "security options, as \"seccomp=unconfined\""},
-		{name: "sysctls", kind: kindMap, doc: "kernel settings of the box's namespaces"},
+		{name: "security_opt", kind: kindList, rule: securityOption, doc: "seccomp=unconfined or a profile's JSON, apparmor=NAME, label=…, systempaths=unconfined, no-new-privileges"},
+		{name: "sysctls", kind: kindMap, doc: "kernel settings that a box has for itself: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname"},
 	}
 }
 
@@ -73,7 +75,7 @@ func boxNetAttrs() []attribute {
 		{name: "aliases", kind: kindList, rule: dottedName, doc: "further names in the box's networks"},
 		{name: "network_mode", kind: kindString, rule: networkMode, early: true, def: "\"bridge\"", doc: "bridge, host, none or box:NAME"},
 		{name: "dns", kind: kindList, rule: ipAddress, doc: "name servers"},
-		{name: "extra_hosts", kind: kindMap, doc: "addresses by host name"},
+		{name: "extra_hosts", kind: kindMap, rule: hostAddress, doc: "addresses by host name"},
 	}
 }
 

@@ -92,6 +92,10 @@ func (r *reading) ulimits(v cty.Value, expr hclsyntax.Expression) {
 			r.errorf(item.at, "expected a whole number, -1 for none, or { soft = …, hard = … } with soft at most hard")
 			continue
 		}
+		if item.key == "nofile" && (hard == -1 || hard > maxOpenFiles) {
+			r.errorf(item.at, "`nofile`: expected a number; no kernel lets it go without limit, nor above %d", maxOpenFiles)
+			continue
+		}
 		merged[item.key] = Ulimit{Name: item.key, Soft: soft, Hard: hard}
 	}
 	list := make([]Ulimit, 0, len(merged))

@@ -6,7 +6,7 @@ box "a" {
   shm_size     = "0" # ERROR: more than nothing
   gpus         = 0 # ERROR: from 1 to 1000
   ulimits      = { nofiles = 1, nproc = { soft = 2, hard = 1 } } # ERROR: did you mean `nofile`? # ERROR: soft at most hard
-  platform     = "arm" # ERROR: os/architecture
+  platform     = "arm" # ERROR: linux/architecture
   stop_signal  = "term" # ERROR: a signal's name
   stop_timeout = 30 # ERROR: a duration
   wait_timeout = "-1s" # ERROR: a duration

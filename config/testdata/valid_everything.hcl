@@ -73,8 +73,6 @@ box "web" {
   gpus          = "all" # GATE: gpu
   ulimits       = { nofile = 1024, nproc = { soft = 1, hard = 2 } }
   platform      = "linux/arm64"
-  read_only     = true
-  privileged    = true             # GATE: privileged
   cap_add       = ["CAP_NET_ADMIN"] # GATE: NET_ADMIN
   cap_drop      = ["all"]
   devices       = ["/dev/fuse", "/dev/kvm:/dev/kvm2:r"] # GATE: /dev/fuse # GATE: /dev/kvm
@@ -179,6 +177,8 @@ box "jobs" {
 box "side" {
   image        = "busybox"
   network_mode = "box:db"
+  read_only    = true
+  privileged   = true # GATE: privileged
 }
 
 box "off" {
