@@ -47,9 +47,9 @@ func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.St
 // Attach implements driver.Execer. It waits for the box's end before it starts it, so that no end is missed.
 func (e *Engine) Attach(ctx context.Context, id string, s driver.Streams) (int, error) {
 	object := boxObject(id)
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "attach to")
 	if err != nil {
-		return 0, e.classify(err, "attach to", object)
+		return 0, err
 	}
 	begin := time.Now()
 	conn, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{

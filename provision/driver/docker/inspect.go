@@ -2,11 +2,14 @@ package docker
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/envyhq/envy/internal/agent/wire"
 	"github.com/envyhq/envy/provision/driver"
@@ -15,24 +18,19 @@ import (
 
 // Detail implements driver.Inspector.
 func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, error) {
-	got, err := e.api.ContainerInspect(ctx, id)
+	got, err := e.inspect(ctx, id, "inspect")
 	if err != nil {
-		return resource.BoxDetail{}, e.classify(err, "inspect", boxObject(id))
+		return resource.BoxDetail{}, err
 	}
-	d := resource.BoxDetail{ID: got.ID}
-	if h := got.HostConfig; h != nil {
-		d.Memory, d.NanoCPUs, d.Restart = h.Memory, h.NanoCPUs, restartText(h.RestartPolicy)
+	h, s := got.HostConfig, got.State
+	d := resource.BoxDetail{
+		ID: got.ID, Memory: h.Memory, NanoCPUs: h.NanoCPUs, Restart: restartText(h.RestartPolicy),
+		ExitCode: s.ExitCode, OOM: s.OOMKilled, Error: s.Error, Started: engineTime(s.StartedAt), Finished: engineTime(s.FinishedAt),
 	}
-	if s := got.State; s != nil {
-		d.ExitCode, d.OOM, d.Error = s.ExitCode, s.OOMKilled, s.Error
-		d.Started, d.Finished = engineTime(s.StartedAt), engineTime(s.FinishedAt)
-	}
-	if n := got.NetworkSettings; n != nil {
-		for name, ep := range n.Networks {
-			d.Networks = append(d.Networks, resource.NetworkJoinObserved{
-				ID: ep.NetworkID, Name: name, Aliases: aliasesObserved(ep.Aliases, got.ID), IP: ep.IPAddress,
-			})
-		}
+	for name, ep := range got.NetworkSettings.Networks {
+		d.Networks = append(d.Networks, resource.NetworkJoinObserved{
+			ID: ep.NetworkID, Name: name, Aliases: aliasesObserved(ep.Aliases, got.ID), IP: ep.IPAddress,
+		})
 	}
 	slices.SortFunc(d.Networks, func(a, b resource.NetworkJoinObserved) int { return strings.Compare(a.Name, b.Name) })
 	for _, m := range got.Mounts {
@@ -40,6 +38,27 @@ func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, err
 	}
 	slices.Sort(d.Mounts)
 	return d, nil
+}
+
+// inspect asks for all that an engine says of a container; op is why. Every part is there, and every network: an answer
+// that lacks one is an error.
+func (e *Engine) inspect(ctx context.Context, id, op string) (container.InspectResponse, error) {
+	got, err := e.api.ContainerInspect(ctx, id)
+	if err == nil {
+		err = whole(got)
+	}
+	if err != nil {
+		return container.InspectResponse{}, e.classify(err, op, boxObject(id))
+	}
+	maps.DeleteFunc(got.NetworkSettings.Networks, func(_ string, n *network.EndpointSettings) bool { return n == nil })
+	return got, nil
+}
+
+func whole(c container.InspectResponse) error {
+	if c.ContainerJSONBase == nil || c.HostConfig == nil || c.State == nil || c.Config == nil || c.NetworkSettings == nil {
+		return errors.New("the engine's answer lacks a part")
+	}
+	return nil
 }
 
 // aliasesObserved leaves out the short id, which engines before API 1.45 add by themselves.
@@ -66,6 +85,9 @@ func engineTime(text string) time.Time {
 // Size implements driver.Inspector.
 func (e *Engine) Size(ctx context.Context, id string) (rw, root int64, err error) {
 	got, _, err := e.api.ContainerInspectWithRaw(ctx, id, true)
+	if err == nil {
+		err = whole(got)
+	}
 	if err != nil {
 		return 0, 0, e.classify(err, "inspect", boxObject(id))
 	}
@@ -82,9 +104,9 @@ func (e *Engine) Size(ctx context.Context, id string) (rw, root int64, err error
 // something below it in the list is left out here, and the rest is for Stat to tell. What the agent keeps for itself is
 // left out, too.
 func (e *Engine) Changes(ctx context.Context, id string) ([]driver.Change, error) {
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "compare")
 	if err != nil {
-		return nil, e.classify(err, "compare", boxObject(id))
+		return nil, err
 	}
 	diff, err := e.api.ContainerDiff(ctx, id)
 	if err != nil {

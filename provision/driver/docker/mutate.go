@@ -38,9 +38,9 @@ func (e *Engine) StartBox(ctx context.Context, id, restart string) error {
 	}
 	write := !policy.IsNone()
 	if !write {
-		now, err := e.api.ContainerInspect(ctx, id)
+		now, err := e.inspect(ctx, id, "start")
 		if err != nil {
-			return e.classify(err, "start", object)
+			return err
 		}
 		write = !now.HostConfig.RestartPolicy.IsNone()
 	}
@@ -66,9 +66,9 @@ func (e *Engine) setRestart(ctx context.Context, id string, p container.RestartP
 // StopBox implements driver.Mutator.
 func (e *Engine) StopBox(ctx context.Context, id string, timeout time.Duration) error {
 	object := boxObject(id)
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "stop")
 	if err != nil {
-		return e.classify(err, "stop", object)
+		return err
 	}
 	if !now.HostConfig.RestartPolicy.IsNone() {
 		off := container.RestartPolicy{Name: container.RestartPolicyDisabled}

@@ -172,9 +172,9 @@ func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) err
 	if err != nil {
 		return e.classify(err, "connect to", quoted("network", net))
 	}
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "connect")
 	if err != nil {
-		return e.classify(err, "connect", object)
+		return err
 	}
 	if _, known := now.NetworkSettings.Networks[found.Name]; known && !now.State.Running {
 		if err := e.Disconnect(ctx, found.Name, id); err != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -112,10 +114,20 @@ const maxMessage = 16 << 20
 
 // eachMessage calls take for each element until the stream ends; an element that is an error ends it with that error.
 func eachMessage(r io.Reader, take func(message) error) error {
+	return eachValue(r, func(m message) error {
+		if text := cmp.Or(m.Cause.Message, m.Error); text != "" {
+			return &streamError{text}
+		}
+		return take(m)
+	})
+}
+
+// eachValue decodes a stream of JSON values, each of them bounded.
+func eachValue[T any](r io.Reader, take func(T) error) error {
 	limit := &io.LimitedReader{R: r, N: maxMessage}
 	for dec := json.NewDecoder(limit); ; limit.N = maxMessage {
-		var m message
-		switch err := dec.Decode(&m); {
+		var value T
+		switch err := dec.Decode(&value); {
 		case errors.Is(err, io.EOF) && limit.N > 0:
 			return nil
 		case limit.N <= 0:
@@ -123,10 +135,7 @@ func eachMessage(r io.Reader, take func(message) error) error {
 		case err != nil:
 			return err
 		}
-		if text := cmp.Or(m.Cause.Message, m.Error); text != "" {
-			return &streamError{text}
-		}
-		if err := take(m); err != nil {
+		if err := take(value); err != nil {
 			return err
 		}
 	}
@@ -174,7 +183,7 @@ func (l *layerReport) send(task event.Event, kind event.Kind, text string) {
 
 // fail ends the tasks that a broken pull leaves.
 func (l *layerReport) fail() {
-	for id := range l.open {
+	for _, id := range slices.Sorted(maps.Keys(l.open)) {
 		l.send(event.Event{ID: l.parent + "/" + id, Parent: l.parent}, event.Failed, "")
 	}
 }

@@ -24,9 +24,9 @@ const baselineFile = "baseline.json"
 // done nothing.
 func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error) {
 	object := boxObject(id)
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "inspect")
 	if err != nil {
-		return resource.Record{}, e.classify(err, "inspect", object)
+		return resource.Record{}, err
 	}
 	if engineTime(now.State.StartedAt).IsZero() {
 		return resource.Record{Known: true}, nil
@@ -53,30 +53,39 @@ func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error)
 // stateFiles are the agent's files, encoded; nil for one that is not there.
 type stateFiles struct{ recorded, baseline []byte }
 
+// maxState bounds what of the agent's folder is read, in bytes. Somebody in the box may have put more there; then what
+// was recorded is not known.
+const maxState = 256 << 20
+
 // archivedState reads the agent's folder in one call.
 func (e *Engine) archivedState(ctx context.Context, id string) (stateFiles, error) {
 	var found stateFiles
+	dir := path.Base(wire.StateDir)
 	archive, _, err := e.api.CopyFromContainer(ctx, id, wire.StateDir)
 	if err != nil {
 		return found, err
 	}
 	defer archive.Close()
-	files := tar.NewReader(archive)
+	bound := &io.LimitedReader{R: archive, N: maxState}
+	files := tar.NewReader(bound)
 	for {
 		h, err := files.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || err != nil && bound.N <= 0 {
 			return found, nil
 		}
 		if err != nil {
 			return found, fmt.Errorf("read an archive: %w", err)
 		}
 		into := map[string]*[]byte{
-			path.Base(wire.RecordPath): &found.recorded, baselineFile: &found.baseline,
-		}[path.Base(h.Name)]
+			path.Join(dir, path.Base(wire.RecordPath)): &found.recorded, path.Join(dir, baselineFile): &found.baseline,
+		}[path.Clean(h.Name)]
 		if into == nil || h.Typeflag != tar.TypeReg || h.Size > int64(wire.Limit[wire.Record]()) {
 			continue
 		}
-		if *into, err = io.ReadAll(files); err != nil {
+		if *into, err = io.ReadAll(files); err != nil && bound.N <= 0 {
+			return stateFiles{}, nil
+		}
+		if err != nil {
 			return found, fmt.Errorf("read an archive: %w", err)
 		}
 	}

@@ -22,8 +22,6 @@ const (
 	// listVersion is the newest version whose lists are read: it has health as a field. The client library's own newest
 	// is older, which is why lists do not go through it.
 	listVersion = "1.52"
-	// maxList bounds a list's JSON: 10,000 boxes with large specs stay below.
-	maxList = 1 << 30
 )
 
 // Ping implements driver.Observer; it asks each time. The answer serves what comes after it, which asks no more.
@@ -74,14 +72,28 @@ func (e *Engine) ping(ctx context.Context) (resource.Engine, error) {
 
 // getList decodes a list into out; label "" does not filter.
 func (e *Engine) getList(ctx context.Context, path, label string, out any) error {
+	body, err := e.get(ctx, path, label)
+	if err != nil {
+		return e.classify(err, "list", "objects")
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(out); err != nil {
+		return e.classify(fmt.Errorf("read a list: %w", err), "list", "objects")
+	}
+	_, _ = io.Copy(io.Discard, body)
+	return nil
+}
+
+// get asks for what has a label, or for all where that is "", in the best version.
+func (e *Engine) get(ctx context.Context, path, label string) (io.ReadCloser, error) {
 	about, err := e.ping(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if label != "" {
 		filters, err := json.Marshal(map[string][]string{"label": {label}})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		separator := "?"
 		if strings.Contains(path, "?") {
@@ -91,18 +103,13 @@ func (e *Engine) getList(ctx context.Context, path, label string, out any) error
 	}
 	answer, err := e.request(ctx, http.MethodGet, "/v"+e.version(about)+path)
 	if err != nil {
-		return e.classify(err, "list", "objects")
+		return nil, err
 	}
-	defer answer.Body.Close()
-	body := io.LimitReader(answer.Body, maxList)
 	if answer.StatusCode != http.StatusOK {
-		return e.classify(answerError(answer.StatusCode, body), "list", "objects")
+		defer answer.Body.Close()
+		return nil, answerError(answer.StatusCode, answer.Body)
 	}
-	if err := json.NewDecoder(body).Decode(out); err != nil {
-		return e.classify(fmt.Errorf("read a list: %w", err), "list", "objects")
-	}
-	_, _ = io.Copy(io.Discard, body)
-	return nil
+	return answer.Body, nil
 }
 
 // version is the one that lists are asked for in.

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/envyhq/envy/provision/driver"
 )
@@ -42,12 +42,44 @@ func (s *stream) drain(out, errOut io.Writer) error {
 	if s.tty {
 		_, err = io.Copy(o, s.conn.Reader)
 	} else {
-		_, err = stdcopy.StdCopy(o, e, s.conn.Reader)
+		err = split(o, e, s.conn.Reader)
 	}
 	if failed := errors.Join(o.failed, e.failed); failed != nil {
 		return &writeError{failed}
 	}
 	return err
+}
+
+// split parts what a process without a terminal prints: frames of eight bytes (which stream, three unused, the length) and
+// that many more. It holds no frame, so a length that lies costs nothing.
+func split(out, errOut io.Writer, in io.Reader) error {
+	var head [8]byte
+	for {
+		switch _, err := io.ReadFull(in, head[:]); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		length := int64(binary.BigEndian.Uint32(head[4:]))
+		to := out
+		switch head[0] {
+		case 0, 1:
+		case 2:
+			to = errOut
+		case 3: // the engine itself: why it can send no more
+			text, err := io.ReadAll(io.LimitReader(in, min(length, tailBytes)))
+			return errors.Join(errors.New(string(text)), err)
+		default:
+			return fmt.Errorf("output of stream %d, which there is none of", head[0])
+		}
+		switch n, err := io.Copy(to, io.LimitReader(in, length)); {
+		case err != nil:
+			return err
+		case n < length:
+			return io.ErrUnexpectedEOF
+		}
+	}
 }
 
 // sink remembers its writer's failure, so that it can be told from the connection's. nil drops everything.

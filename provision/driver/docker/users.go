@@ -37,9 +37,9 @@ type insideBox struct {
 }
 
 func (e *Engine) inside(ctx context.Context, id string) (insideBox, error) {
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "inspect")
 	if err != nil {
-		return insideBox{}, e.classify(err, "inspect", boxObject(id))
+		return insideBox{}, err
 	}
 	return insideBox{bootOfContainer(now.Config), now.Config.User}, nil
 }
