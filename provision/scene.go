@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
@@ -67,10 +68,7 @@ func newScene(o resource.Observed, id resource.Identity) *Scene {
 		}
 	}
 	slices.SortStableFunc(s.Boxes, func(a, b Box) int {
-		if d := a.Spec.Meta.Order - b.Spec.Meta.Order; d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.Spec.Meta.Order, b.Spec.Meta.Order), strings.Compare(a.Name, b.Name))
 	})
 	return s
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/envyhq/envy/provision/resource"
@@ -45,22 +46,9 @@ func newScope(s Scope) *scopePlanner {
 		p.boxes = append(p.boxes, b)
 	}
 	slices.SortStableFunc(p.boxes, func(a, b *resource.BoxObserved) int {
-		if d := p.specs[a.ID].Meta.Order - p.specs[b.ID].Meta.Order; d != 0 {
-			return d
-		}
-		return compareNames(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(p.specs[a.ID].Meta.Order, p.specs[b.ID].Meta.Order), cmp.Compare(a.Name, b.Name))
 	})
 	return p
-}
-
-func compareNames(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func (p *scopePlanner) address(b *resource.BoxObserved) resource.Address {

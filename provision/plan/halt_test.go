@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -34,6 +35,21 @@ func TestOrderReachesThroughBoxesThatNeedNothing(t *testing.T) {
 		if !slices.Contains(of("db").Needs, of("web").ID) {
 			t.Errorf("%s: db does not wait for web: %+v", tc.name, steps)
 		}
+	}
+}
+
+// The order comes from a label, which may hold any number.
+func TestOrderOfAnyNumber(t *testing.T) {
+	w := newWorld(t)
+	first, last := wantBox("zoo", "debian:12"), wantBox("app", "debian:12")
+	first.Spec.Meta.Order, last.Spec.Meta.Order = math.MinInt, 1
+	w.up(first, last)
+	var stopped []string
+	for _, c := range Halt(Scope{Observed: w.observed, Project: "shop"}).Plan.Changes {
+		stopped = append(stopped, c.Address.Box)
+	}
+	if !slices.Equal(stopped, []string{"app", "zoo"}) {
+		t.Errorf("stopped in the order %q", stopped)
 	}
 }
 
