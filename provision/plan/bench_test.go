@@ -26,18 +26,3 @@ func BenchmarkDiff(b *testing.B) {
 		})
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"version":1,"project":"shop","changes":[],"steps":[{"id":1,"op":"start","target":{"name":"x"}}]}`))
-	f.Add([]byte(`{"version":2}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := Decode(data)
-		if err != nil {
-			return
-		}
-		if d := Different(p, p); d != "" {
-			t.Errorf("a plan differs from itself: %s", d)
-		}
-		Text(p)
-	})
-}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // full is a spec with a value in every field, so that a field whose JSON name or place changes is noticed.
@@ -87,17 +88,58 @@ func TestNewerSpecIsRefused(t *testing.T) {
 	}
 }
 
+// FuzzDecodeSpec: a label that is read keeps its value and its hash when it is written again; one that is not gives no
+// value, and says so when it is a newer envy's.
 func FuzzDecodeSpec(f *testing.F) {
 	f.Add(full().Encode())
 	f.Add(`{"v":1}`)
+	f.Add(`{"v":1,"command":[],"entrypoint":null,"env":null,"mounts":[{"image":true}]}`)
+	f.Add(`{"v":2,"image":5}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := DecodeSpec(text)
 		if err != nil {
+			var newer *NewerSpecError
+			if s != nil || errors.As(err, &newer) && newer.Version <= SpecVersion {
+				t.Errorf("%+v, %v", s, err)
+			}
 			return
 		}
 		again, err := DecodeSpec(s.Encode())
 		if err != nil || again.Hash() != s.Hash() {
-			t.Errorf("what was decoded does not encode to itself: %v", err)
+			t.Fatalf("what was decoded does not encode to itself: %v", err)
+		}
+		if diff := cmp.Diff(s, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("round trip:\n%s", diff)
+		}
+	})
+}
+
+// FuzzOwner: labels say what they were made of, and a container's name is taken for envy's only where it is.
+func FuzzOwner(f *testing.F) {
+	f.Add("shop", "web", "1", "shop-web.new", "c", "1000")
+	f.Add("", "web-1", "2", "-web-1-2.run-0a1b2c", "c", "")
+	f.Add("a", "b", "9223372036854775807", "a-b-9223372036854775807", "", "1")
+	f.Fuzz(func(t *testing.T, project, box, index, name, checkout, user string) {
+		o := OwnerOf(map[string]string{
+			LabelProject: project, LabelBox: box, LabelIndex: index, LabelCheckout: checkout, LabelUser: user, LabelVolume: name, LabelNetwork: name,
+		})
+		id := Identity{Checkout: checkout, User: user, Project: project}
+		back := OwnerOf(id.Labels(o))
+		if o.Index < 1 { // none is written
+			o.Index, back.Index = 0, 0
+		}
+		if diff := cmp.Diff(o, back); diff != "" {
+			t.Errorf("round trip:\n%s", diff)
+		}
+		base, suffix, ok := SplitName(name)
+		if whole := base + "." + string(suffix); ok && suffix != "" && whole != name || (!ok || suffix == "") && base != name {
+			t.Errorf("%q is split into %q and %q", name, base, suffix)
+		}
+		if id.Bears(name, o) && (!ok || o.Index < 1 || !strings.HasPrefix(name, project+"-"+box)) {
+			t.Errorf("%q is taken for a name of %q in %q", name, box, project)
+		}
+		if id.Owns(o) != (checkout != "") {
+			t.Error("its own labels are not owned, or nobody's are")
 		}
 	})
 }
