@@ -60,26 +60,6 @@ func TestParseDotenv(t *testing.T) {
 	}
 }
 
-func FuzzEnvFile(f *testing.F) {
-	f.Add([]byte("export A=\"x\\n\" # c\nB='y'\n"))
-	f.Add([]byte("A=\"open"))
-	f.Add([]byte("\ufeff=\n=\nA"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := parseDotenv(data)
-		if err != nil && entries != nil {
-			t.Error("an error and entries")
-		}
-		for _, e := range entries {
-			if envName(e.name) != "" {
-				t.Errorf("name %q", e.name)
-			}
-			if _, bad := badControl(e.value, true); bad {
-				t.Errorf("value %q", e.value)
-			}
-		}
-	})
-}
-
 func TestUnits(t *testing.T) {
 	for s, want := range map[string]int64{
 		"1": 1, "512m": 512 << 20, "2g": 2 << 30, "2G": 2 << 30, "64kb": 64 << 10, "1.5g": 3 << 29, "1GiB": 1 << 30, "1t": 1 << 40, "10b": 10, "0": 0,

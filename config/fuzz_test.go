@@ -1,12 +1,20 @@
 package config_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
 )
 
 // seed adds the corpus.
@@ -24,30 +32,137 @@ func seed(f *testing.F, pattern string) {
 	}
 }
 
-// check: loading never panics, gives a project or an error but not both, and a text that is formatted stays as it is.
-func check(t *testing.T, name string, data []byte) {
-	project, list := config.Load(t.Context(), values(), config.Source{Name: name, Data: data})
+// loaded evaluates under a deadline of its own: what takes longer has to end there, with a diagnostic. slow says that it
+// came to that. Where even that end did not come, Go ends the test.
+func loaded(t *testing.T, layers ...config.Source) (project *config.Project, list diag.List, slow bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	project, list = config.Load(ctx, values(), layers...)
+	return project, list, ctx.Err() != nil
+}
+
+// check: what is loaded gives a project or errors but not both, the same each time; findings have words and a place; no
+// string of a project holds what it must not.
+func check(t *testing.T, layers ...config.Source) (*config.Project, bool) {
+	t.Helper()
+	project, list, slow := loaded(t, layers...)
 	if (project == nil) != list.HasErrors() {
 		t.Errorf("project %v, findings %v", project != nil, list)
 	}
+	checkFindings(t, list, layers)
+	if slow {
+		return project, false
+	}
+	again, more, slow := loaded(t, layers...)
+	if slow {
+		return project, false
+	}
+	if diff := cmp.Diff(list, more); diff != "" {
+		t.Errorf("other findings the second time:\n%s", diff)
+	}
+	if !reflect.DeepEqual(project, again) {
+		t.Errorf("another project the second time:\n%s", cmp.Diff(project, again))
+	}
+	if project != nil {
+		checkStrings(t, reflect.ValueOf(*project), "project")
+	}
+	return project, true
+}
+
+func checkFindings(t *testing.T, list diag.List, layers []config.Source) {
+	t.Helper()
+	sources, all := map[string]string{"": ""}, ""
+	for _, l := range layers {
+		sources[l.Name] = string(l.Data)
+		all += string(l.Data)
+	}
+	if len(list) > 101 { // of Parse and of Evaluate
+		t.Errorf("%d findings", len(list))
+	}
 	for _, d := range list {
-		if d.Summary == "" || strings.Contains(d.Summary+d.Detail+d.Hint, "hunter2") && !strings.Contains(string(data), "hunter2") {
+		src, known := sources[d.Range.File]
+		start, end := d.Range.Start, d.Range.End
+		switch {
+		case !known, start.Byte > len(src), end.Byte < start.Byte, d.Range.File != "" && (start.Line < 1 || start.Column < 1 || end.Line < start.Line):
+			t.Errorf("a place that is none: %+v", d)
+		case d.Summary == "", d.Class != diag.Invalid, strings.ContainsAny(d.Excerpt, "\n"), utf8.RuneCountInString(d.Excerpt) > 201:
 			t.Errorf("finding %+v", d)
+		case strings.Contains(d.Summary+d.Detail+d.Hint, "hunter2") && !strings.Contains(all, "hunter2"):
+			t.Errorf("a value of a dotenv file is shown: %+v", d)
 		}
 	}
 }
 
+// checkStrings looks into everything that a project holds. Contents of files are bytes.
+func checkStrings(t *testing.T, v reflect.Value, path string) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.String:
+		s := v.String()
+		bad := func(r rune) bool { return r != '\t' && r != '\n' && (r < 0x20 || r >= 0x7f && r < 0xa0) }
+		if !utf8.ValidString(s) || strings.ContainsFunc(s, bad) || len(s) > config.MaxFileBytes {
+			t.Errorf("%s is %.200q", path, s)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			checkStrings(t, v.Elem(), path)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			checkStrings(t, v.Index(i), path)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if name := v.Type().Field(i).Name; v.Type() != reflect.TypeFor[config.File]() || name != "Content" {
+				checkStrings(t, v.Field(i), path+"."+name)
+			}
+		}
+	}
+}
+
+// sameProject ignores where things are written.
+var sameProject = cmpopts.IgnoreTypes(diag.Range{})
+
 func FuzzParse(f *testing.F) {
 	seed(f, "*.hcl")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		check(t, config.FileName, data)
-		if out, list := config.Format(data, config.FileName); (out == nil) != list.HasErrors() && len(data) > 0 {
-			t.Errorf("formatting gave %q and %v", out, list)
+		project, decided := check(t, config.Source{Name: config.FileName, Data: data})
+		pretty, list := config.Format(data, config.FileName)
+		if (pretty == nil) != list.HasErrors() && len(data) > 0 {
+			t.Errorf("formatting gave %q and %v", pretty, list)
+		}
+		if pretty == nil {
+			return
+		}
+		if twice, _ := config.Format(pretty, config.FileName); string(twice) != string(pretty) {
+			t.Errorf("formatted once %q, twice %q", pretty, twice)
+		}
+		if after, _, slow := loaded(t, config.Source{Name: config.FileName, Data: pretty}); decided && !slow {
+			if diff := cmp.Diff(project, after, sameProject); diff != "" {
+				t.Errorf("formatting changed what it says:\n%s", diff)
+			}
 		}
 	})
 }
 
 func FuzzParseJSON(f *testing.F) {
 	seed(f, "*.json")
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, config.FileNameJSON, data) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		check(t, config.Source{Name: config.FileNameJSON, Data: data})
+	})
+}
+
+// FuzzMerge: a personal layer that says nothing changes nothing.
+func FuzzMerge(f *testing.F) {
+	f.Add([]byte(box("packages = [\"git\"]\nenv = { A = \"1\" }\nport \"80\" {}")), []byte("box \"a\" {\npackages = [\"curl\"]\nenv = { A = null }\nimage = null\nbuild {}\n}"))
+	f.Add([]byte("variable \"x\" {\ndefault = 1\n}\n"+box("cpus = var.x")), []byte("variable \"x\" {\ndefault = 2\n}\nlocals {\ny = var.x\n}"))
+	f.Fuzz(func(t *testing.T, envfile, local []byte) {
+		check(t, config.Source{Name: config.FileName, Data: envfile}, config.Source{Name: config.LocalFileName, Data: local})
+		alone, _, slow := loaded(t, config.Source{Name: config.FileName, Data: envfile})
+		under, _, slower := loaded(t, config.Source{Name: config.FileName, Data: envfile}, config.Source{Name: config.LocalFileName})
+		if diff := cmp.Diff(alone, under); diff != "" && !slow && !slower {
+			t.Errorf("an empty layer changed the project:\n%s", diff)
+		}
+	})
 }
