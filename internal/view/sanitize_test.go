@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -159,6 +160,59 @@ func checkViews(t *testing.T, s string) {
 			t.Errorf("format %d: %q became %q", format, s, b.String())
 		}
 	}
+}
+
+// Every character there is comes through as it is or as an escape, by its class: controls but tab and newline, C1,
+// zero-width and direction controls never as they are, letters, figures and signs always.
+func TestEveryCharacter(t *testing.T) {
+	t.Parallel()
+	zeroWidth := []rune{0xad, 0x180e, 0x200b, 0x200c, 0x200d, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xfeff}
+	direction := []rune{0x61c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069}
+	never := map[rune]bool{0x2028: true, 0x2029: true, 0x7f: true}
+	for _, r := range append(zeroWidth, direction...) {
+		never[r] = true
+	}
+	for r := range rune(0xa0) {
+		if r < ' ' && r != '\t' && r != '\n' || r >= 0x80 {
+			never[r] = true
+		}
+	}
+	escape := regexp.MustCompile(`^\\(r|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})$`)
+	for r := range rune(unicode.MaxRune + 1) {
+		if !utf8.ValidRune(r) {
+			continue
+		}
+		s := string(r)
+		switch got := Sanitize(s); {
+		case got != s && !escape.MatchString(got), got == s && never[r]:
+			t.Errorf("%U is shown as %q", r, got)
+		case got != s && r < 0x2000 && unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S, unicode.Zs}, r) && r != 0x115f && r != 0x1160:
+			t.Errorf("%q is hidden as %q", s, got)
+		}
+	}
+}
+
+// Wherever a diagnostic says it stands, it is shown, without anything unsafe, and in no more than it may take.
+func FuzzDiagnostics(f *testing.F) {
+	f.Add("box \"web\" {\n\timage = 1\n}", 2, 3, 2, 10)
+	f.Add("\x1b[31m\u202e\xff\r\n", 1, 1, 9, 9)
+	f.Add("日本\u0301\t", -1, 1<<40, 1<<62, -5)
+	f.Fuzz(func(t *testing.T, text string, line, column, endLine, endColumn int) {
+		d := diag.Diagnostic{
+			Summary: text, Detail: text, Hint: text, Excerpt: text,
+			Range: diag.Range{File: "Envfile", Start: diag.Pos{Line: line, Column: column}, End: diag.Pos{Line: endLine, Column: endColumn}},
+		}
+		for _, format := range []Format{Human, Plain, JSON} {
+			var b bytes.Buffer
+			v := New(term.Injected(term.Input{}, term.Output{Writer: &b}, term.Output{Writer: &b}.WithWidth(40)), format)
+			if err := v.Diagnostics(diag.List{d}); err != nil {
+				t.Fatal(err)
+			}
+			if unsafe(b.String()) || b.Len() > 64*len(text)+16<<10 {
+				t.Errorf("format %d: %d bytes: %.200q", format, b.Len(), b.String())
+			}
+		}
+	})
 }
 
 // The fuzzer's property over random text that is rich in trouble, in every test run.
