@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -110,6 +111,10 @@ func FuzzDecode(f *testing.F) {
 func roundTrip[M wire.Message](t *testing.T, data []byte) {
 	first, err := wire.Decode[M](data)
 	if err != nil {
+		var zero M
+		if !reflect.DeepEqual(first, zero) {
+			t.Fatalf("%+v beside the error %v", first, err)
+		}
 		return
 	}
 	encoded, err := wire.Encode(first)
