@@ -16,7 +16,7 @@ AGENT_SOURCES = $(shell find cmd/envy-agent internal/agent internal/sync -name '
 	$(AGENT_DIR)/build.sh go.mod go.sum
 
 .DEFAULT_GOAL = help
-.PHONY: help build agent demo test check bench install fmt engines vuln clean tidy-check fmt-check vet lint scripts race generated
+.PHONY: help build agent demo test check bench install fmt engines vuln fuzz clean tidy-check fmt-check vet lint scripts race generated
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,7 +58,7 @@ lint:
 # SC1007: a variable emptied for one command is meant.
 scripts:
 	@command -v shellcheck >/dev/null || { echo 'scripts: shellcheck is missing (apt-get install shellcheck)'; exit 1; }
-	shellcheck -S warning -e SC1007 -x -P .ci .ci/run .ci/test .ci/demo .ci/images .ci/engine $(AGENT_DIR)/build.sh
+	shellcheck -S warning -e SC1007 -x -P .ci .ci/run .ci/test .ci/demo .ci/images .ci/engine .ci/fuzz .ci/vuln $(AGENT_DIR)/build.sh
 
 race: agent
 	@.ci/test -race ./...
@@ -85,8 +85,11 @@ install: build ## bin/envy to GOBIN, else /usr/local/bin (or BINDIR=…)
 fmt: ## formats Go
 	@git ls-files --cached --others --exclude-standard '*.go' | xargs ls 2>/dev/null | xargs gofmt -s -w
 
-vuln: ## known vulnerabilities in what envy is built from (asks the Go vulnerability database)
-	$(TOOL) govulncheck ./...
+vuln: agent ## known vulnerabilities in what envy is built from; skipped, loudly, where their database cannot be reached
+	@.ci/vuln
+
+fuzz: agent ## every fuzz target for TIME (30s), with how often each ran; FUZZ names some
+	@.ci/fuzz $(or $(TIME),30s) $(FUZZ)
 
 clean: ## removes what was built
 	rm -rf bin $(AGENT)
