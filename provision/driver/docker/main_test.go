@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 // testImage is made by .ci/images.
@@ -30,7 +32,12 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binDir = dir
-	return m.Run()
+	code := m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, "a test left a goroutine behind:", err)
+		return 1
+	}
+	return code
 }
 
 // buildAgent builds the program that runs in boxes, once.

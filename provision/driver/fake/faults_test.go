@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/driver/fake"
@@ -139,7 +140,7 @@ func TestMain(m *testing.M) {
 	if faults, ok := os.LookupEnv(faultsVariable); ok {
 		os.Exit(createInFile(os.Getenv("FAKE_TEST_FILE"), faults))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func createInFile(path, faults string) int {
