@@ -39,7 +39,7 @@ func FuzzOrder(f *testing.F) {
 			if order, err := wire.Decode[wire.Health](line); err != nil && (order.Argv != nil || err.Error() == "") {
 				t.Errorf("an order beside the error %v", err)
 			}
-		case ended && len(want) <= limit, errors.Is(err, wire.ErrTooLarge) != (len(want) > limit):
+		case ended && len(want) <= limit, errors.Is(err, wire.ErrTooLarge) && len(want) <= limit, !errors.Is(err, wire.ErrTooLarge) && len(want) > limit+1:
 			t.Errorf("%q with the limit %d: %v", stdin, limit, err)
 		}
 	})
@@ -112,7 +112,7 @@ func FuzzMounts(f *testing.F) {
 			escaped = strings.ReplaceAll(escaped, c.plain, c.octal)
 		}
 		m := parseMounts(other + "\n3 1 0:2 / " + escaped + " rw - x y\n")
-		if point != "" && len(strings.Fields(escaped)) == 1 && !m[point] {
+		if !m[point] {
 			t.Errorf("%q is not in %v", point, m)
 		}
 	})

@@ -23,12 +23,12 @@ func (a *Agent) readMounts() (mounts, error) {
 	return parseMounts(string(data)), err
 }
 
-// parseMounts takes the fifth field of each line, in which blank space and
-// backslashes stand as octal numbers.
+// parseMounts takes the fifth field of each line, in which spaces, tabs, line
+// breaks and backslashes stand as octal numbers, but no other blank space.
 func parseMounts(mountinfo string) mounts {
 	found := mounts{}
 	for line := range strings.Lines(mountinfo) {
-		if fields := strings.Fields(line); len(fields) > 4 {
+		if fields := strings.Split(strings.TrimSuffix(line, "\n"), " "); len(fields) > 4 {
 			found[unescape(fields[4])] = true
 		}
 	}

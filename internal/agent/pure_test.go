@@ -59,8 +59,8 @@ func FuzzSafeDirectories(f *testing.F) {
 }
 
 func TestMounts(t *testing.T) {
-	m := parseMounts("1 2 0:1 / / rw - overlay o rw\n3 1 0:2 / /a\\040b rw - x y\n4 1 0:3 / /home rw\n5 1 8:1 / /vol rw\nbroken\n")
-	want := mounts{"/": true, "/a b": true, "/home": true, "/vol": true}
+	m := parseMounts("1 2 0:1 / / rw - overlay o rw\n3 1 0:2 / /a\\040b rw - x y\n4 1 0:3 / /home rw\n5 1 8:1 / /vol rw\nbroken\n6 1 0:4 / /no\u00a0break rw")
+	want := mounts{"/": true, "/a b": true, "/home": true, "/vol": true, "/no\u00a0break": true}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
 	}
