@@ -2,9 +2,11 @@ package config_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +152,20 @@ func FuzzParseJSON(f *testing.F) {
 	seed(f, "*.json")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		check(t, config.Source{Name: config.FileNameJSON, Data: data})
+	})
+}
+
+// FuzzExpression knows the language's functions from the start.
+func FuzzExpression(f *testing.F) {
+	for _, known := range []map[string]string{expressions(), growing()} {
+		for _, expr := range slices.Sorted(maps.Keys(known)) {
+			if len(expr) < 1000 {
+				f.Add(expr)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, expr string) {
+		check(t, config.Source{Name: config.FileName, Data: []byte(around(expr))})
 	})
 }
 
