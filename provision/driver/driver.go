@@ -123,8 +123,9 @@ type Mutator interface {
 	// missing host folders with Create are the caller's business, before. Error kinds: Conflict (name), NotFound (image,
 	// network), Invalid (the engine refuses the configuration).
 	CreateBox(ctx context.Context, b NewBox) (id string, err error)
-	// StartBox sends the restart policy along and starts; on a running one it does nothing. Error kinds: NotFound,
-	// PortTaken, Failed with the engine's words.
+	// StartBox sends the restart policy along and starts; on a running one it does nothing. One that ran on a network which
+	// is gone starts again once it is connected to one of that name, or taken off. Error kinds: NotFound, PortTaken, Failed
+	// with the engine's words.
 	StartBox(ctx context.Context, id string, restart string) error
 	// StopBox switches the restart policy off and stops; timeout 0 is the box's own. On a stopped one it does nothing.
 	StopBox(ctx context.Context, id string, timeout time.Duration) error
@@ -135,7 +136,10 @@ type Mutator interface {
 	UnpauseBox(ctx context.Context, id string) error
 	// LimitBox sets memory, cpus and restart policy in place; zero leaves a limit alone.
 	LimitBox(ctx context.Context, id string, l Limits) error
+	// Connect puts a box on a network, in the place of another one of that name where the box does not run. A running one
+	// that is on it already is left as it is.
 	Connect(ctx context.Context, network, id string, j Join) error
+	// Disconnect takes a box off a network, also off one that is gone. One that is not on it is fine.
 	Disconnect(ctx context.Context, network, id string) error
 	// CopyIn copies a host folder or file into a box once (mode = "copy"), owned by the given uid and gid.
 	CopyIn(ctx context.Context, id string, tar io.Reader, target string) error

@@ -185,11 +185,22 @@ func (e *Engine) Connect(ctx context.Context, net, id string, j driver.Join) err
 	return unlessSaid(err, "already exists in network")
 }
 
-// Disconnect implements driver.Mutator. A box that is not on the network, or a network that is gone, is fine.
+// Disconnect implements driver.Mutator. A network that is gone has a name no more, so that engines find it in no stopped
+// box by its id, though it is there and keeps the box from starting.
 func (e *Engine) Disconnect(ctx context.Context, net, id string) error {
 	err := e.classify(e.api.NetworkDisconnect(ctx, net, id, false), "disconnect", boxObject(id))
-	if driver.Is(err, driver.NotFound) && !saysContainer(err.Error()) {
-		return nil
+	unknown := driver.Is(err, driver.NotFound) && !saysContainer(err.Error())
+	if err == nil || !unknown && unlessSaid(err, "is not connected to") != nil {
+		return err
 	}
-	return unlessSaid(err, "is not connected to")
+	now, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return e.classify(err, "disconnect", boxObject(id))
+	}
+	for name, ep := range now.NetworkSettings.Networks {
+		if ep.NetworkID == net {
+			return e.Disconnect(ctx, name, id)
+		}
+	}
+	return nil
 }

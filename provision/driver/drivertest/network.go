@@ -13,6 +13,8 @@ func networkTests() []test {
 		{"connect and disconnect", testConnect},
 		{"fixed address", testFixedAddress},
 		{"a network that is gone", testNetworkGone},
+		{"a network that is gone since the box ran", testNetworkGoneSince},
+		{"off a network that is gone", testOffGone},
 		{"a network that is missing at create", testNetworkMissing},
 		{"a network in use", testNetworkInUse},
 		{"shared with another box", testNetworkOfBox},
@@ -114,6 +116,51 @@ func testNetworkGone(b *bench) {
 	b.must(b.d.Connect(b.ctx, again.ID, id, driver.Join{Aliases: []string{"web"}}))
 	b.start(id)
 	b.wantAliases(id, again, "web")
+}
+
+// A box that ran knows its networks by their ids: one that is made anew is another one until it is connected to that.
+func testNetworkGoneSince(b *bench) {
+	refs := map[string]driver.NetworkRef{"default": b.network("default"), "back": b.network("back")}
+	id := b.up("web", on(refs, resource.NetworkJoin{Network: "default"}, resource.NetworkJoin{Network: "back"}))
+	for _, gone := range [][]string{{"default"}, {"back"}, {"back", "default"}} {
+		b.must(b.d.StopBox(b.ctx, id, 0))
+		for _, label := range gone {
+			b.must(b.d.RemoveNetwork(b.ctx, refs[label].ID))
+			refs[label] = b.network(label)
+		}
+		for _, label := range gone {
+			if err := b.d.StartBox(b.ctx, id, ""); err == nil {
+				b.Errorf("started, and is on another %s than it was", label)
+			}
+			b.must(b.d.Connect(b.ctx, refs[label].ID, id, driver.Join{Aliases: []string{"anew-" + label}}))
+		}
+		b.start(id)
+		for label, ref := range refs {
+			if j, ok := b.join(id, ref); !ok || j.ID != ref.ID || j.IP == "" {
+				b.Errorf("%v gone: on %s as %+v", gone, label, j)
+			}
+		}
+		for _, label := range gone {
+			b.wantAliases(id, refs[label], "anew-"+label)
+		}
+	}
+}
+
+func testOffGone(b *bench) {
+	refs := map[string]driver.NetworkRef{"default": b.network("default"), "back": b.network("back")}
+	id := b.up("web", on(refs, resource.NetworkJoin{Network: "default"}, resource.NetworkJoin{Network: "back"}))
+	b.must(b.d.StopBox(b.ctx, id, 0))
+	b.must(b.d.RemoveNetwork(b.ctx, refs["back"].ID))
+	for range 2 {
+		b.must(b.d.Disconnect(b.ctx, refs["back"].ID, id))
+	}
+	b.start(id)
+	if j, on := b.join(id, refs["back"]); on {
+		b.Errorf("still on %+v", j)
+	}
+	for range 2 { // running
+		b.must(b.d.Disconnect(b.ctx, refs["back"].ID, id))
+	}
 }
 
 func testNetworkMissing(b *bench) {

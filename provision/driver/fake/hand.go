@@ -160,7 +160,7 @@ func (h hand) connect(verb string) error {
 	}
 	b.Joins = slices.DeleteFunc(b.Joins, func(j *join) bool { return j.ID == n.ID })
 	if verb == "connect" {
-		b.Joins = append(b.Joins, &join{ID: n.ID, Name: n.Name, IP: n.address()})
+		b.Joins = append(b.Joins, &join{ID: n.ID, Name: n.Name, IP: n.address(), Met: b.up()})
 	}
 	return nil
 }

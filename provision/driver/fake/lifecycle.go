@@ -62,6 +62,7 @@ func (s *state) start(b *box, now time.Time) error {
 	b.Tmpfs, b.Programs, b.Signals, b.Retry = nil, nil, nil, time.Time{}
 	b.BadProbes, b.Health, b.Probe = 0, resource.HealthNone, time.Time{}
 	for _, j := range b.Joins {
+		j.Met = true
 		if j.IP == "" {
 			j.IP = s.Networks[j.ID].address()
 		}
@@ -79,15 +80,16 @@ func (s *state) startable(b *box) *driver.Error {
 	refuse := func(kind driver.Kind, format string, args ...any) *driver.Error {
 		return &driver.Error{Kind: kind, Op: "start", Object: object(b), Text: fmt.Sprintf(format, args...)}
 	}
-	for i, j := range b.Joins {
+	for _, j := range b.Joins {
 		named := s.named(j.Name)
 		switch {
-		case i == 0 && len(named) > 1:
-			return refuse(driver.Failed, "network %s is ambiguous (%d matches found on name)", j.Name, len(named))
-		case i == 0 && len(named) == 1:
-			j.ID = named[0].ID // the mode is the name (§6)
-		case s.Networks[j.ID] == nil:
+		case j.Met && s.Networks[j.ID] != nil:
+		case j.Met || len(named) == 0:
 			return refuse(driver.Failed, "network %s not found", j.ID)
+		case len(named) > 1:
+			return refuse(driver.Failed, "network %s is ambiguous (%d matches found on name)", j.Name, len(named))
+		default:
+			j.ID = named[0].ID
 		}
 	}
 	if b.Peer != "" {

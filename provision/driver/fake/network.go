@@ -148,7 +148,7 @@ func (e *Engine) Connect(ctx context.Context, networkID, id string, want driver.
 			return fail(driver.Invalid, "connect", object(b),
 				"user specified IP address is supported only when connecting to networks with user configured subnets")
 		}
-		j := &join{ID: n.ID, Name: n.Name, Aliases: slices.Clone(want.Aliases), IP: want.IP, Fixed: want.IP != ""}
+		j := &join{ID: n.ID, Name: n.Name, Aliases: slices.Clone(want.Aliases), IP: want.IP, Fixed: want.IP != "", Met: b.up()}
 		if b.up() && !j.Fixed {
 			j.IP = n.address()
 		}

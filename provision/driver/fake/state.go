@@ -83,6 +83,7 @@ type join struct {
 	Aliases  []string `json:",omitempty"`
 	IP       string   `json:",omitempty"`
 	Fixed    bool     `json:",omitempty"` // IP was asked for
+	Met      bool     `json:",omitempty"` // the box ran on it: from then on it is known by its id, before by its name
 }
 
 type network struct {
