@@ -34,10 +34,9 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 		last = p.rename(addr, t, p.newName(w), 0)
 	}
 	at := len(p.plan.Changes)
-	last, started := p.bring(w, b, t, last)
+	last, joined, started := p.bring(w, b, t, last)
 	last = p.limit(w, spec, *detail, t, last)
-	joinSteps, joined := p.joins(w, *b, last)
-	last = p.realias(w, b, *detail, t, append(joinSteps, last)...)
+	last = p.realias(w, b, *detail, t, last)
 	last, done := p.inside(w, spec, t, *rec, bornGated(*have), false, last)
 	if suffix != wantSuffix && done || b.Name != final && suffix == wantSuffix {
 		last = p.rename(addr, t, final, last)
@@ -54,8 +53,8 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 
 // alwaysDue: a box that this plan starts runs its "always" provisioners again.
 func (p *planner) alwaysDue(w resource.BoxWanted, b *resource.BoxObserved) bool {
-	starts := b.State != resource.StateRunning && b.State != resource.StatePaused && b.State != resource.StateRestarting || p.told(w, p.in.Options.Restart) || p.peerTouched(w)
-	return starts && !p.in.Options.NoProvision && !p.done(w, b) &&
+	_, starts := p.startReason(w, b)
+	return starts && !p.in.Options.NoProvision &&
 		slices.ContainsFunc(w.Spec.Provisions, func(s resource.ProvisionSpec) bool { return s.When == "always" })
 }
 
@@ -72,12 +71,7 @@ func (p *planner) done(w resource.BoxWanted, b *resource.BoxObserved) bool {
 // quiet plans a box that is what it should be but for its state, its networks or its project's name.
 func (p *planner) quiet(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, t Target, final string) {
 	addr := boxAddress(w)
-	last, began := p.bring(w, b, t, 0)
-	joinSteps, joined := p.joins(w, *b, last)
-	attrs := joined
-	for _, s := range joinSteps {
-		last = max(last, s)
-	}
+	last, attrs, began := p.bring(w, b, t, 0)
 	if began != "" && !p.done(w, b) {
 		last = p.readyAfterStart(w, spec, b, t, last)
 	}
@@ -108,32 +102,40 @@ func startAction(b *resource.BoxObserved, restart bool) Action {
 	return Start
 }
 
-// bring plans what makes a box run, and says why; "" where it does already or has ended for good.
-func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target, last int) (step int, reason string) {
-	if p.done(w, b) {
-		return last, ""
+// bring plans what makes a box run on its networks, and says why it does not yet; "" where it does or has ended for good.
+// What starts is connected before, because an engine starts no box that was on a network which is gone.
+func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target, last int) (step int, joined []AttrChange, reason string) {
+	reason, starts := p.startReason(w, b)
+	needs := []int{last}
+	switch {
+	case starts && isUp(b.State):
+		needs = append(needs, p.stop(boxAddress(w), b, last))
+	case reason != "" && !starts:
+		p.touched[w.Key] = false
+		needs = []int{p.step(Step{Op: OpUnpause, Address: boxAddress(w), Target: t, Needs: needs, Origin: w.Origin})}
 	}
-	restart := p.told(w, p.in.Options.Restart) || p.peerTouched(w)
-	switch b.State {
-	case resource.StateRunning, resource.StateRestarting:
-		if !restart {
-			return last, ""
-		}
-		reason = "reload"
-		if p.peerTouched(w) {
-			reason = "shares the network of a box that is restarted"
-		}
-		last = p.stop(boxAddress(w), b, last)
-	case resource.StatePaused:
-		if !restart {
-			p.touched[w.Key] = false
-			return p.step(Step{Op: OpUnpause, Address: boxAddress(w), Target: t, Needs: []int{last}, Origin: w.Origin}), "paused"
-		}
-		reason, last = "reload", p.stop(boxAddress(w), b, last)
-	default:
-		reason = "stopped"
+	needs, joined = p.joins(w, *b, starts, needs...)
+	if !starts {
+		return needs[0], joined, reason
 	}
-	return p.begin(w, t, append(p.dependencies(w), last), nil), reason
+	return p.begin(w, t, append(p.dependencies(w), needs...), nil), joined, reason
+}
+
+// startReason says why a box that stays does not run as it should, and whether that takes a start.
+func (p *planner) startReason(w resource.BoxWanted, b *resource.BoxObserved) (reason string, starts bool) {
+	switch {
+	case p.done(w, b):
+		return "", false
+	case !isUp(b.State):
+		return "stopped", true
+	case p.peerTouched(w):
+		return "shares the network of a box that is restarted", true
+	case p.told(w, p.in.Options.Restart):
+		return "reload", true
+	case b.State == resource.StatePaused:
+		return "paused", false
+	}
+	return "", false
 }
 
 // readyAfterStart is the wait after a start under the final name: nothing of its first runs is left to do.
@@ -190,22 +192,18 @@ func (p *planner) limit(w resource.BoxWanted, spec resource.BoxSpec, d resource.
 }
 
 // realias connects anew where the aliases differ: engines cannot change those of a connection.
-func (p *planner) realias(w resource.BoxWanted, b *resource.BoxObserved, d resource.BoxDetail, t Target, needs ...int) int {
-	last := slices.Max(needs)
+func (p *planner) realias(w resource.BoxWanted, b *resource.BoxObserved, d resource.BoxDetail, t Target, last int) int {
 	for _, j := range w.Spec.Networks {
 		n := p.nets[j.Network]
-		if n == nil || n.id == "" {
+		if n == nil {
 			continue
 		}
-		i := slices.IndexFunc(d.Networks, func(x resource.NetworkJoinObserved) bool { return x.ID == n.id || x.Name == n.name })
-		want := append(p.aliases(w), j.Aliases...)
-		if i < 0 || sameAliases(d.Networks[i].Aliases, want, b) {
+		i := slices.IndexFunc(d.Networks, func(x resource.NetworkJoinObserved) bool { return n.is(x.ID, x.Name) })
+		if i < 0 || sameAliases(d.Networks[i].Aliases, append(p.aliases(w), j.Aliases...), b) {
 			continue
 		}
-		off := p.step(Step{Op: OpDisconnect, Address: boxAddress(w), Target: t, Name: n.name, Needs: []int{last}, Network: &NetworkArgs{Label: j.Network, ID: n.id, Name: n.name}})
-		join := j
-		join.Aliases = want
-		last = p.step(Step{Op: OpConnect, Address: boxAddress(w), Target: t, Name: n.name, Needs: []int{off}, Network: &NetworkArgs{Label: j.Network, ID: n.id, Name: n.name, Join: join}})
+		off := p.disconnect(w, *b, resource.NetworkAttached{ID: n.id, Name: n.name}, []int{last})
+		last = p.connect(w, t, j, []int{off})
 	}
 	return last
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/envyhq/envy/provision/resource"
@@ -98,7 +99,8 @@ func (p *planner) createNetwork(n *netState, needs ...int) int {
 	})
 }
 
-// replaceNetwork takes every box off, makes the network anew under its name and puts the boxes back.
+// replaceNetwork takes every box off and makes the network anew under its name. What this plan is about is put back with
+// the box, the others here.
 func (p *planner) replaceNetwork(n *netState, have resource.NetworkObserved, attrs []AttrChange) {
 	label := n.wanted.Label
 	var off []int
@@ -110,6 +112,13 @@ func (p *planner) replaceNetwork(n *netState, have resource.NetworkObserved, att
 	}
 	gone := p.step(Step{Op: OpRemoveNetwork, Address: networkAddress(label), Name: have.Name, Needs: off, Network: &NetworkArgs{ID: have.ID, Name: have.Name}})
 	n.step = p.createNetwork(n, gone)
+	for _, b := range p.on(have.ID) {
+		w := p.wanted[b.Key()]
+		i := slices.IndexFunc(w.Spec.Networks, func(j resource.NetworkJoin) bool { return j.Network == label })
+		if i >= 0 && !p.selected[b.Key()] && b.Owner.Run == "" {
+			p.connect(w, Target{b.ID, b.Name}, w.Spec.Networks[i], []int{n.step})
+		}
+	}
 	p.change(Change{Address: networkAddress(label), Action: Replace, Summary: n.name, Attrs: attrs, Origin: n.wanted.Origin})
 }
 
@@ -171,55 +180,77 @@ func (p *planner) leaving(network string) []int {
 }
 
 // joins compares a box's connections with the list, never with its label (§5): what is missing is connected, what is too
-// much is taken off. It returns the steps.
-func (p *planner) joins(w resource.BoxWanted, b resource.BoxObserved, needs int) (steps []int, attrs []AttrChange) {
-	attached := map[string]resource.NetworkAttached{}
-	for _, a := range b.Networks {
-		attached[a.ID] = a
-	}
-	keep := map[string]bool{}
-	for i, j := range w.Spec.Networks {
+// much is taken off, one after the other. starts is true where the box is started then. An engine knows the networks that
+// a stopped box was on by their ids, and starts it on no other: connecting it replaces what the engine knows of a network
+// of that name (§6). What is returned are the last steps, needs where there are none.
+func (p *planner) joins(w resource.BoxWanted, b resource.BoxObserved, starts bool, needs ...int) (last []int, attrs []AttrChange) {
+	up := !starts && isUp(b.State)
+	var missing []resource.NetworkJoin
+	named := map[string]bool{}
+	stays := map[int]bool{}
+	for _, j := range w.Spec.Networks {
 		n := p.nets[j.Network]
 		if n == nil {
 			continue
 		}
-		if _, on := attached[n.id]; n.id != "" && on {
-			keep[n.id] = true
-			continue
+		i := slices.IndexFunc(b.Networks, func(a resource.NetworkAttached) bool { return n.is(a.ID, a.Name) })
+		stays[i] = true
+		if i < 0 || n.wanted.External != "" && starts { // whoever has it may have made it anew: its id is not known
+			missing, named[n.name] = append(missing, j), true
 		}
-		if n.wanted.External != "" && byName(b.Networks, n.name) {
-			keep[nameID(b.Networks, n.name)] = true
-			continue
+		if i < 0 {
+			attrs = append(attrs, AttrChange{Path: "network." + j.Network, New: "joined"})
 		}
-		if i == 0 && b.State != resource.StateRunning && b.State != resource.StatePaused && n.id == "" {
-			continue // a start joins the first network by its name
-		}
-		join := j
-		join.Aliases = append(p.aliases(w), j.Aliases...)
-		steps = append(steps, p.step(Step{
-			Op: OpConnect, Address: boxAddress(w), Target: Target{b.ID, b.Name}, Name: n.name, Needs: []int{needs, n.step}, Origin: w.OriginOf("network." + j.Network),
-			Network: &NetworkArgs{Label: j.Network, ID: n.id, Name: n.name, Join: join},
-		}))
-		attrs = append(attrs, AttrChange{Path: "network." + j.Network, New: "joined"})
 	}
-	if w.Spec.NetworkMode != "" {
-		return steps, attrs
-	}
-	for _, a := range b.Networks {
-		if keep[a.ID] || a.ID == "" || p.planned(a.ID) {
-			continue
+	var off []resource.NetworkAttached
+	for i, a := range b.Networks {
+		switch {
+		case stays[i] || p.planned(a.ID) || w.Spec.NetworkMode != "":
+		case named[a.Name] && !up: // replaced by the connect
+		default:
+			off = append(off, a)
+			attrs = append(attrs, AttrChange{Path: "network." + a.Name, Old: "joined"})
 		}
-		steps = append(steps, p.step(Step{
-			Op: OpDisconnect, Address: boxAddress(w), Target: Target{b.ID, b.Name}, Name: a.Name, Needs: append([]int{needs}, steps...),
-			Network: &NetworkArgs{ID: a.ID, Name: a.Name},
-		}))
-		attrs = append(attrs, AttrChange{Path: "network." + a.Name, Old: "joined"})
 	}
-	return steps, attrs
+	for _, j := range missing {
+		needs = []int{p.connect(w, Target{b.ID, b.Name}, j, append(needs, p.nets[j.Network].step))}
+	}
+	for _, a := range off {
+		needs = []int{p.disconnect(w, b, a, needs)}
+	}
+	return needs, attrs
 }
 
-// planned reports whether a network step of this plan takes care of that id already, or it is gone from the engine
-// (a stopped box still names it).
+func isUp(s resource.State) bool {
+	return s == resource.StateRunning || s == resource.StatePaused || s == resource.StateRestarting
+}
+
+// is reports whether a connection is one to this network. The list leaves out some ids of boxes that do not run, and
+// those of networks of others are not known.
+func (n *netState) is(id, name string) bool {
+	if n.wanted.External != "" {
+		return name == n.name || id == n.name
+	}
+	return n.id != "" && (id == n.id || id == "" && name == n.name)
+}
+
+func (p *planner) connect(w resource.BoxWanted, t Target, j resource.NetworkJoin, needs []int) int {
+	n := p.nets[j.Network]
+	j.Aliases = append(p.aliases(w), j.Aliases...)
+	return p.step(Step{
+		Op: OpConnect, Address: boxAddress(w), Target: t, Name: n.name, Needs: needs, Origin: w.OriginOf("network." + j.Network),
+		Network: &NetworkArgs{Label: j.Network, ID: n.id, Name: n.name, Join: j},
+	})
+}
+
+func (p *planner) disconnect(w resource.BoxWanted, b resource.BoxObserved, a resource.NetworkAttached, needs []int) int {
+	return p.step(Step{
+		Op: OpDisconnect, Address: boxAddress(w), Target: Target{b.ID, b.Name}, Name: a.Name, Needs: needs,
+		Network: &NetworkArgs{ID: cmp.Or(a.ID, a.Name), Name: a.Name},
+	})
+}
+
+// planned reports whether this plan takes all boxes off the network of that id.
 func (p *planner) planned(id string) bool {
 	for _, s := range p.plan.Steps {
 		if s.Op == OpRemoveNetwork && s.Network.ID == id {
@@ -227,15 +258,4 @@ func (p *planner) planned(id string) bool {
 		}
 	}
 	return false
-}
-
-func byName(list []resource.NetworkAttached, name string) bool { return nameID(list, name) != "" }
-
-func nameID(list []resource.NetworkAttached, name string) string {
-	for _, a := range list {
-		if a.Name == name {
-			return a.ID
-		}
-	}
-	return ""
 }

@@ -99,15 +99,13 @@ func (p *planner) goOn(w resource.BoxWanted, spec resource.BoxSpec, n *boxNow) {
 		Address: boxAddress(w), Action: Replace, Reason: "the replacement was not finished", Loss: loss, Origin: w.Origin, SpecHash: spec.Hash(),
 	})
 	p.remade[w.Key] = b.Name
-	starts := b.State != resource.StateRunning && b.State != resource.StatePaused
+	starts := b.State != resource.StateRunning && b.State != resource.StatePaused && !p.done(w, b)
 	made := 0
 	if b.State == resource.StatePaused {
 		made = p.step(Step{Op: OpUnpause, Address: boxAddress(w), Target: fresh, Origin: w.Origin})
 	}
-	if p.done(w, b) {
-		starts = false
-	}
-	p.swap(w, spec, n.final, fresh, made, loss, bornGated(*have), *rec, starts)
+	last, _ := p.joins(w, *b, starts, made)
+	p.swap(w, spec, n.final, fresh, last[0], loss, bornGated(*have), *rec, starts)
 }
 
 // nameChange says why a box that differs in nothing is touched.

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,8 @@ type world struct {
 	losses   map[string]*resource.Loss
 	ports    []PortTaken
 	names    map[string]resource.Owner
+	others   map[string]string // networks of others: name → id
+	internal bool              // the Envfile says so of the default network
 	next     int
 }
 
@@ -33,7 +37,7 @@ func newWorld(t *testing.T) *world {
 			"postgres:16": {ID: "sha256:p", BaseID: "base-pg", Entrypoint: []string{"docker-entrypoint.sh"}, Cmd: []string{"postgres"}, Volumes: []string{"/var/lib/postgresql/data"}, ExposedPorts: []string{"5432/tcp"}},
 		},
 		details: map[string]*resource.BoxDetail{}, records: map[string]*resource.Record{}, losses: map[string]*resource.Loss{},
-		names: map[string]resource.Owner{},
+		names: map[string]resource.Owner{}, others: map[string]string{},
 	}
 }
 
@@ -54,13 +58,17 @@ func wantBox(name, image string, edit ...func(*resource.BoxWanted)) resource.Box
 }
 
 func (w *world) desired(boxes ...resource.BoxWanted) resource.Desired {
-	d := resource.Desired{Identity: w.id, Name: "shop", Version: "0.1.0", Boxes: boxes, Networks: []resource.NetworkWanted{{Label: "default"}}}
+	d := resource.Desired{Identity: w.id, Name: "shop", Version: "0.1.0", Boxes: boxes, Networks: []resource.NetworkWanted{{Label: "default", Internal: w.internal}}}
 	seen := map[string]bool{}
 	for _, b := range boxes {
 		for _, j := range b.Spec.Networks {
 			if j.Network != "default" && !seen["net "+j.Network] {
 				seen["net "+j.Network] = true
-				d.Networks = append(d.Networks, resource.NetworkWanted{Label: j.Network})
+				n := resource.NetworkWanted{Label: j.Network}
+				if w.others[j.Network] != "" {
+					n.External = j.Network
+				}
+				d.Networks = append(d.Networks, n)
 			}
 		}
 		if seen[b.Image] {
@@ -206,13 +214,9 @@ func (w *world) create(s Step) {
 		Spec: s.Create.Labels[resource.LabelSpec], SpecHash: s.Create.Labels[resource.LabelSpecHash], State: resource.StateCreated,
 	}
 	d := &resource.BoxDetail{ID: id, Memory: s.Create.Spec.Memory, NanoCPUs: s.Create.Spec.NanoCPUs, Restart: s.Create.Spec.Restart}
-	for label := range s.Create.Networks {
-		for _, n := range w.observed.Networks {
-			if n.Owner.Network == label {
-				b.Networks = append(b.Networks, resource.NetworkAttached{ID: n.ID, Name: n.Name})
-				d.Networks = append(d.Networks, resource.NetworkJoinObserved{ID: n.ID, Name: n.Name, Aliases: s.Create.Aliases})
-			}
-		}
+	for _, j := range s.Create.Spec.Networks {
+		name := s.Create.Networks[j.Network]
+		w.attach(&b, d, w.network(s.Create.NetIDs[j.Network], name), name, append(slices.Clone(s.Create.Aliases), j.Aliases...))
 	}
 	w.observed.Boxes = append(w.observed.Boxes, b)
 	w.details[id] = d
@@ -225,6 +229,9 @@ func (w *world) boxStep(s Step) {
 	d, rec := w.details[b.ID], w.records[b.ID]
 	switch s.Op {
 	case OpStart:
+		for _, a := range b.Networks {
+			w.network(a.ID, "") // an engine starts no box that was on a network which is gone
+		}
 		b.State = resource.StateRunning
 	case OpStop:
 		b.State, b.ExitCode = resource.StateExited, 143
@@ -260,19 +267,42 @@ func (w *world) boxStep(s Step) {
 	case OpRelease:
 		rec.Released = true
 	case OpConnect:
-		id := s.Network.ID
-		for _, n := range w.observed.Networks {
-			if n.Owner.Network == s.Network.Label {
-				id = n.ID
-			}
-		}
-		b.Networks = append(b.Networks, resource.NetworkAttached{ID: id, Name: s.Network.Name})
-		d.Networks = append(d.Networks, resource.NetworkJoinObserved{ID: id, Name: s.Network.Name, Aliases: s.Network.Join.Aliases})
+		w.attach(b, d, w.network(s.Network.ID, s.Network.Name), s.Network.Name, s.Network.Join.Aliases)
 	case OpDisconnect:
 		w.disconnect(b, d, s.Network.ID)
 	default:
 		w.t.Fatalf("unknown step %s", s.Op)
 	}
+}
+
+// network is the id of one that is there: of that id, or where that is "" of that name.
+func (w *world) network(id, name string) string {
+	w.t.Helper()
+	for _, n := range w.observed.Networks {
+		if n.ID == id || id == "" && n.Name == name {
+			return n.ID
+		}
+	}
+	for other, otherID := range w.others {
+		if id == otherID || cmp.Or(id, name) == other {
+			return otherID
+		}
+	}
+	w.t.Fatalf("network %s %s is gone", id, name)
+	return ""
+}
+
+// attach connects a box. A box has one connection of a name; of a stopped one it is replaced.
+func (w *world) attach(b *resource.BoxObserved, d *resource.BoxDetail, id, name string, aliases []string) {
+	w.t.Helper()
+	if i := slices.IndexFunc(b.Networks, func(a resource.NetworkAttached) bool { return a.Name == name }); i >= 0 {
+		if isUp(b.State) {
+			w.t.Fatalf("%s is on %s already", b.Name, name)
+		}
+		w.disconnect(b, d, b.Networks[i].ID)
+	}
+	b.Networks = append(b.Networks, resource.NetworkAttached{ID: id, Name: name})
+	d.Networks = append(d.Networks, resource.NetworkJoinObserved{ID: id, Name: name, Aliases: aliases})
 }
 
 func (w *world) disconnect(b *resource.BoxObserved, d *resource.BoxDetail, id string) {
@@ -317,4 +347,28 @@ func steps(p *Plan) string {
 		fmt.Fprintf(&b, "%d %s %s %s %v\n", s.ID, s.Op, s.Target.Name, s.Name, s.Needs)
 	}
 	return b.String()
+}
+
+// after reports whether step b cannot begin before step a is done.
+func after(p *Plan, a, b int) bool {
+	for _, n := range p.Steps[b-1].Needs {
+		if n == a || after(p, a, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// order checks that each of these ("stop web") is done before the next begins.
+func order(t *testing.T, p *Plan, names ...string) {
+	t.Helper()
+	last := 0
+	for _, name := range names {
+		i := slices.IndexFunc(p.Steps, func(s Step) bool { return string(s.Op)+" "+s.Address.Box == name })
+		if i < 0 || last != 0 && !after(p, last, p.Steps[i].ID) {
+			t.Errorf("%q is not there or does not wait for what comes before in %q:\n%s", name, names, steps(p))
+			return
+		}
+		last = p.Steps[i].ID
+	}
 }

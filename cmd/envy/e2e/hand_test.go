@@ -96,6 +96,57 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+func TestNetworkRemovedByHand(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, fmt.Sprintf(`network "back" {}
+box "db" {
+  image = %[1]q
+  network "default" {}
+  network "back" { aliases = ["store"] }
+}
+box "side" {
+  image        = %[1]q
+  network_mode = "box:db"
+}
+box "web" { image = %[1]q }
+`, tiny))
+	p.ok("up")
+	before := p.containers()
+	first, back := p.name, p.name+".back"
+	stop := append([]string{"stop", "-t", "0"}, before...)
+	for _, tc := range []struct {
+		name string
+		hand [][]string
+	}{
+		{"the first, stopped", [][]string{stop, {"network", "rm", first}}},
+		{"a further one, stopped", [][]string{stop, {"network", "rm", back}}},
+		{"both, stopped", [][]string{stop, {"network", "rm", first, back}}},
+		{"a further one, running", [][]string{{"network", "disconnect", "-f", back, p.container("db")}, {"network", "rm", back}}},
+		{"a further one, paused", [][]string{{"pause", p.container("db")}, {"network", "disconnect", "-f", back, p.container("db")}, {"network", "rm", back}}},
+	} {
+		for _, args := range tc.hand {
+			p.docker(args...)
+		}
+		if left := p.docker("network", "ls", "-q", "--filter", "label=io.envy.path="+p.real()); len(strings.Fields(left)) == 2 {
+			t.Fatalf("%s: no network is gone", tc.name)
+		}
+		p.ok("up")
+		for network, alias := range map[string]string{first: "db", back: "store"} {
+			on := p.inspect("db", fmt.Sprintf(`{{with index .NetworkSettings.Networks %q}}{{.NetworkID}} {{.IPAddress}} {{.Aliases}}{{end}}`, network))
+			id := p.docker("network", "inspect", "-f", "{{.Id}}", network)
+			if f := strings.Fields(on); len(f) < 3 || f[0] != id || !strings.Contains(on, alias) {
+				t.Errorf("%s: db is on %s, which is %s, as %q", tc.name, network, id, on)
+			}
+		}
+		p.ok("exec", "web", "ping", "-c", "1", "-w", "5", "db")
+		p.ok("exec", "side", "ping", "-c", "1", "-w", "5", "store")
+		if got := p.names(); got != "db running, side running, web running" || strings.Join(p.containers(), " ") != strings.Join(before, " ") {
+			t.Errorf("%s: %s, %v, were %v", tc.name, got, p.containers(), before)
+		}
+		p.quiet()
+	}
+}
+
 func TestForeignContainersAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, fmt.Sprintf("box \"web\" { image = %q }\nbox \"db\" { image = %q }\n", tiny, tiny))
