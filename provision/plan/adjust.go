@@ -109,7 +109,8 @@ func (p *planner) bring(w resource.BoxWanted, b *resource.BoxObserved, t Target,
 	needs := []int{last}
 	switch {
 	case starts && isUp(b.State):
-		needs = append(needs, p.stop(boxAddress(w), b, last))
+		p.touched[w.Key] = true
+		needs = append(needs, p.stop(boxAddress(w), b, append(p.down.before(w.Key), last)...))
 	case reason != "" && !starts:
 		p.touched[w.Key] = false
 		needs = []int{p.step(Step{Op: OpUnpause, Address: boxAddress(w), Target: t, Needs: needs, Origin: w.Origin})}

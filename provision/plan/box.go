@@ -76,13 +76,16 @@ func (p *planner) tidy(w resource.BoxWanted, n *boxNow) {
 }
 
 // removeBox plans a removal and its line in the plan, and returns the step.
-func (p *planner) removeBox(addr resource.Address, b *resource.BoxObserved, reason string, loss *resource.Loss) int {
+func (p *planner) removeBox(addr resource.Address, b *resource.BoxObserved, reason string, loss *resource.Loss, needs ...int) int {
 	p.change(Change{Address: addr, Action: Remove, Summary: b.Name, Reason: reason, Loss: loss})
-	return p.step(Step{Op: OpRemove, Address: addr, Target: Target{b.ID, b.Name}, Needs: []int{p.stop(addr, b)}, Loss: loss})
+	return p.step(Step{Op: OpRemove, Address: addr, Target: Target{b.ID, b.Name}, Needs: append(needs, p.stop(addr, b, needs...)), Loss: loss})
 }
 
-// stop plans the stop of a box that is up; 0 where it is not.
+// stop plans the stop of a box that is up, or gives the one that is planned already; 0 where it is not up.
 func (p *planner) stop(addr resource.Address, b *resource.BoxObserved, needs ...int) int {
+	if step, ok := p.stopped[b.ID]; ok {
+		return step
+	}
 	switch b.State {
 	case resource.StatePaused:
 		needs = []int{p.step(Step{Op: OpUnpause, Address: addr, Target: Target{b.ID, b.Name}, Needs: needs})}
@@ -126,23 +129,34 @@ func (p *planner) after(removed int, name string) {
 
 // standing plans a box that was ready once.
 func (p *planner) standing(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, have *resource.BoxSpec) {
-	changes := ignoreHostSized(p.compareBox(b, *have, spec), w.HostSized)
-	reason := ""
-	switch {
-	case forces(changes):
-	case p.told(w, p.in.Options.Recreate):
-		reason = "--recreate"
-	case b.State == resource.StateDead || b.State == resource.StateRemoving:
-		reason = "the engine reports it as " + string(b.State)
-	case p.peerRemade(w):
-		reason = "shares the network of a box that is replaced"
-	case p.told(w, p.in.Options.Build) && w.Spec.Image.Build != nil:
-		reason = "--build"
-	default:
-		p.adjust(w, spec, b, have, changes)
+	changes := p.changes(w, spec, b, have)
+	if reason, replaced := p.replaceReason(w, b, changes); replaced {
+		p.replace(w, spec, b, notStale(changes, b, spec), reason)
 		return
 	}
-	p.replace(w, spec, b, notStale(changes, b, spec), reason)
+	p.adjust(w, spec, b, have, changes)
+}
+
+// changes are the attributes in which a box is not what is wanted.
+func (p *planner) changes(w resource.BoxWanted, spec resource.BoxSpec, b *resource.BoxObserved, have *resource.BoxSpec) []AttrChange {
+	return ignoreHostSized(p.compareBox(b, *have, spec), w.HostSized)
+}
+
+// replaceReason says whether a box is replaced, and why where no attribute says it.
+func (p *planner) replaceReason(w resource.BoxWanted, b *resource.BoxObserved, changes []AttrChange) (reason string, replaced bool) {
+	switch {
+	case forces(changes):
+		return "", true
+	case p.told(w, p.in.Options.Recreate):
+		return "--recreate", true
+	case b.State == resource.StateDead || b.State == resource.StateRemoving:
+		return "the engine reports it as " + string(b.State), true
+	case p.peerRemade(w):
+		return "shares the network of a box that is replaced", true
+	case p.told(w, p.in.Options.Build) && w.Spec.Image.Build != nil:
+		return "--build", true
+	}
+	return "", false
 }
 
 // compareBox is compare with the fast path of equal fingerprints.
@@ -216,25 +230,36 @@ func (p *planner) idleNote(w resource.BoxWanted) {
 	}
 }
 
-// removed plans what the Envfile no longer names.
+// removed plans what the Envfile no longer names, dependents first.
 func (p *planner) removed() {
+	var gone []*resource.BoxObserved
 	for _, key := range sortedKeys(p.now) {
-		if _, wanted := p.wanted[key]; wanted {
-			continue
-		}
 		n := p.now[key]
-		if n.bad {
+		if _, wanted := p.wanted[key]; wanted || n.bad {
 			continue
 		}
 		for _, b := range append([]*resource.BoxObserved{n.final, n.fresh, n.old}, n.extra...) {
-			if b == nil {
-				continue
-			}
-			replica := key.ReplicaName(n.specs[b.ID].Meta.Counted)
-			if loss, ok := p.loss(b); ok {
-				p.removeBox(resource.Address{Kind: resource.KindBox, Box: replica}, b, "no longer in the Envfile", loss)
+			if b != nil {
+				gone = append(gone, b)
 			}
 		}
+	}
+	meta := func(b *resource.BoxObserved) resource.Meta { return p.now[b.Key()].specs[b.ID].Meta }
+	down := wayDown[*resource.BoxObserved]{
+		done: map[*resource.BoxObserved][]int{},
+		dependents: func(b *resource.BoxObserved) []*resource.BoxObserved {
+			return slices.DeleteFunc(slices.Clone(gone), func(d *resource.BoxObserved) bool { return !slices.Contains(meta(d).DependsOn, b.Owner.Box) })
+		},
+		stop: func(b *resource.BoxObserved, needs []int) int {
+			loss, ok := p.loss(b)
+			if !ok {
+				return 0
+			}
+			return p.removeBox(resource.Address{Kind: resource.KindBox, Box: b.Key().ReplicaName(meta(b).Counted)}, b, "no longer in the Envfile", loss, needs...)
+		},
+	}
+	for _, b := range gone {
+		down.of(b)
 	}
 }
 

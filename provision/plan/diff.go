@@ -56,6 +56,8 @@ type planner struct {
 	touched   map[resource.Key]bool   // (re)started or made anew by this plan
 	remade    map[resource.Key]string // replaced or created: name of the new container
 	starting  []starting
+	stopped   map[string]int // stops planned ahead, by container id
+	down      *wayDown[resource.Key]
 	stale     bool
 }
 
@@ -83,8 +85,9 @@ func newPlanner(in Input) *planner {
 		now: map[resource.Key]*boxNow{}, images: map[string]*imageState{}, wanted: map[resource.Key]resource.BoxWanted{},
 		nets: map[string]*netState{}, volumes: map[string]volumeState{}, ready: map[resource.Key]int{},
 		touched: map[resource.Key]bool{}, remade: map[resource.Key]string{}, specs: map[resource.Key]hashedSpec{},
-		secrets: map[string][]string{},
+		secrets: map[string][]string{}, stopped: map[string]int{},
 	}
+	p.down = p.restarts()
 	for _, w := range in.Desired.Boxes {
 		p.wanted[w.Key] = w
 		p.secrets[w.Replica()] = SecretsOf(w)

@@ -23,7 +23,7 @@ type Scope struct {
 type scopePlanner struct {
 	*planner
 	s     Scope
-	boxes []*resource.BoxObserved // in dependency order, dependents last
+	boxes []*resource.BoxObserved // all there are, in dependency order as far as one Envfile knew it
 	specs map[string]*resource.BoxSpec
 }
 
@@ -35,9 +35,6 @@ func newScope(s Scope) *scopePlanner {
 	}
 	for i := range s.Observed.Boxes {
 		b := &s.Observed.Boxes[i]
-		if s.Only != nil && !slices.Contains(s.Only, b.Key()) {
-			continue
-		}
 		spec, err := resource.DecodeSpec(b.Spec)
 		if err != nil { // its order is unknown; it can be stopped and removed all the same
 			spec = &resource.BoxSpec{}
@@ -59,88 +56,110 @@ func (p *scopePlanner) address(b *resource.BoxObserved) resource.Address {
 	return a
 }
 
-// onTheWayDown are the last steps of boxes by id, dependents first. A box that needs none stands for its dependents', so
-// that what depends on it comes before what it depends on all the same.
-type onTheWayDown map[string][]int
+// chosen reports whether the command is about a box.
+func (p *scopePlanner) chosen(b *resource.BoxObserved) bool {
+	return p.s.Only == nil || slices.Contains(p.s.Only, b.Key())
+}
 
-// dependents are the steps of boxes that depend on b, which come first on the way down.
-func (p *scopePlanner) dependents(b *resource.BoxObserved, done onTheWayDown) []int {
-	var out []int
-	for _, d := range p.boxes {
-		if slices.Contains(p.specs[d.ID].Meta.DependsOn, b.Owner.Box) {
-			out = append(out, done[d.ID]...)
+// apart: labels say which blocks a box depends on, not which replicas. Of two that name each other's block the one that
+// comes later in dependency order is the dependent.
+func (p *scopePlanner) apart(d, b *resource.BoxObserved) bool {
+	mine, other := p.specs[d.ID].Meta, p.specs[b.ID].Meta
+	return slices.Contains(other.DependsOn, d.Owner.Box) && mine.Order <= other.Order
+}
+
+// down calls stop for each chosen box, dependents first, with the steps that come before.
+func (p *scopePlanner) down(stop func(b *resource.BoxObserved, needs []int) int) {
+	on := map[string][]*resource.BoxObserved{} // who depends on a box of that name
+	for _, b := range slices.Backward(p.boxes) {
+		for _, name := range p.specs[b.ID].Meta.DependsOn {
+			on[name] = append(on[name], b)
 		}
 	}
-	done[b.ID] = out
-	return out
+	d := wayDown[*resource.BoxObserved]{
+		done: map[*resource.BoxObserved][]int{},
+		dependents: func(b *resource.BoxObserved) []*resource.BoxObserved {
+			return slices.DeleteFunc(slices.Clone(on[b.Owner.Box]), func(d *resource.BoxObserved) bool { return p.apart(d, b) })
+		},
+		stop: func(b *resource.BoxObserved, needs []int) int {
+			if !p.chosen(b) {
+				return 0
+			}
+			return stop(b, needs)
+		},
+	}
+	for _, b := range slices.Backward(p.boxes) {
+		d.of(b)
+	}
 }
 
 // Halt stops boxes, dependents first.
 func Halt(s Scope) Result {
 	p := newScope(s)
-	done := onTheWayDown{}
-	for _, b := range slices.Backward(p.boxes) {
-		step := p.stop(p.address(b), b, p.dependents(b, done)...)
+	p.down(func(b *resource.BoxObserved, needs []int) int {
+		step := p.stop(p.address(b), b, needs...)
 		if step == 0 {
-			continue
+			return 0
 		}
 		if s.Kill {
 			p.plan.Steps[step-1].Timeout = -1
 		}
-		done[b.ID] = []int{step}
 		p.change(Change{Address: p.address(b), Action: Stop, Summary: b.Name})
-	}
+		return step
+	})
 	return Result{Plan: p.plan}
 }
 
 // Suspend pauses what runs, dependents first; Resume is its reverse.
 func Suspend(s Scope) Result {
 	p := newScope(s)
-	done := onTheWayDown{}
-	for _, b := range slices.Backward(p.boxes) {
-		needs := p.dependents(b, done)
-		if b.State == resource.StateRunning {
-			p.change(Change{Address: p.address(b), Action: Pause, Summary: b.Name})
-			done[b.ID] = []int{p.step(Step{Op: OpPause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: needs})}
+	p.down(func(b *resource.BoxObserved, needs []int) int {
+		if b.State != resource.StateRunning {
+			return 0
 		}
-	}
+		p.change(Change{Address: p.address(b), Action: Pause, Summary: b.Name})
+		return p.step(Step{Op: OpPause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: needs})
+	})
 	return Result{Plan: p.plan}
 }
 
-// Resume lets go what is paused.
+// Resume lets go what is paused, dependents last.
 func Resume(s Scope) Result {
 	p := newScope(s)
-	last := 0
-	for _, b := range p.boxes {
+	var paused []*resource.BoxObserved
+	p.down(func(b *resource.BoxObserved, _ []int) int {
 		if b.State == resource.StatePaused {
-			p.change(Change{Address: p.address(b), Action: Unpause, Summary: b.Name})
-			last = p.step(Step{Op: OpUnpause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: []int{last}})
+			paused = append(paused, b)
 		}
+		return 0
+	})
+	last := 0
+	for _, b := range slices.Backward(paused) {
+		p.change(Change{Address: p.address(b), Action: Unpause, Summary: b.Name})
+		last = p.step(Step{Op: OpUnpause, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: []int{last}})
 	}
 	return Result{Plan: p.plan}
 }
 
-// Destroy removes boxes, and with all of them the networks; volumes only when asked to. A claim on the project's name
-// goes when nothing else of the project is left.
+// Destroy removes boxes, dependents first, and with all of them the networks; volumes only when asked to. A claim on the
+// project's name goes when nothing else of the project is left.
 func Destroy(s Scope) Result {
 	p := newScope(s)
-	done := onTheWayDown{}
 	var removals []int
-	for _, b := range slices.Backward(p.boxes) {
+	p.down(func(b *resource.BoxObserved, needs []int) int {
 		var loss *resource.Loss
 		if s.AskLoss {
 			var ok bool
 			if loss, ok = p.loss(b); !ok {
-				continue
+				return 0
 			}
 		}
 		p.change(Change{Address: p.address(b), Action: Remove, Summary: b.Name, Loss: loss})
-		needs := p.dependents(b, done)
 		stopped := p.stop(p.address(b), b, needs...)
 		removed := p.step(Step{Op: OpRemove, Address: p.address(b), Target: Target{b.ID, b.Name}, Needs: append(needs, stopped)})
-		done[b.ID] = []int{removed}
 		removals = append(removals, removed)
-	}
+		return removed
+	})
 	if len(p.questions) > 0 {
 		return Result{Questions: p.questions}
 	}

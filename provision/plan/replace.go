@@ -46,8 +46,8 @@ func (p *planner) swap(w resource.BoxWanted, spec resource.BoxSpec, old *resourc
 	up := made
 	if starts {
 		before := append(p.dependencies(w), made)
-		if stopped := p.stop(addr, old, before...); stopped != 0 {
-			before = []int{stopped}
+		if isUp(old.State) {
+			before = append(before, p.stop(addr, old, append(before, p.down.before(w.Key, before...)...)...))
 		}
 		undo := []Undo{{Op: OpRemove, Target: fresh}}
 		if old.State == resource.StateRunning || old.State == resource.StateRestarting {
