@@ -17,7 +17,7 @@ func somePlan() *plan.Plan {
 	return &plan.Plan{
 		Version: plan.Version, Project: "shop",
 		Changes: []plan.Change{
-			{Address: box("db"), Action: plan.Create, Summary: "image postgres:16", SpecHash: "12ab"},
+			{Address: box("db"), Action: plan.Create, Summary: "image postgres:16", Provisions: []string{"schema", "seed"}, SpecHash: "12ab"},
 			{Address: box("api"), Action: plan.Update, Attrs: []plan.AttrChange{
 				{Path: "memory", Old: "2g", New: "4g"}, {Path: "aliases", New: `["api"]`}, {Path: "ip", Old: "10.0.0.1"},
 			}},

@@ -67,11 +67,23 @@ func (p *planner) provisions(w resource.BoxWanted, t Target, rec resource.Record
 			Op: OpProvision, Address: addr, Target: t, Name: s.Name, Script: &w.Scripts[i], Needs: []int{last},
 			Origin: w.OriginOf("provision." + s.Name), Timeout: s.Timeout,
 		})
-		if !first {
-			p.change(Change{Address: addr, Action: Update, Summary: "runs", Reason: dueReason(s, rec), Origin: w.OriginOf("provision." + s.Name)})
+		if first {
+			p.firstRun(w, s.Name)
+			continue
 		}
+		p.change(Change{Address: addr, Action: Update, Summary: "runs", Reason: dueReason(s, rec), Origin: w.OriginOf("provision." + s.Name)})
 	}
 	return last, skipped
+}
+
+// firstRun names a provisioner in the change that makes its box.
+func (p *planner) firstRun(w resource.BoxWanted, name string) {
+	for i := range p.plan.Changes {
+		c := &p.plan.Changes[i]
+		if c.Address == boxAddress(w) && (c.Action == Create || c.Action == Replace) {
+			c.Provisions = append(c.Provisions, name)
+		}
+	}
 }
 
 // due says whether a provisioner runs now, by its `when` (§2, Scripts).

@@ -52,9 +52,11 @@ type Change struct {
 	Summary string           `json:"summary,omitempty"` // beside the action: "image debian:bookworm-slim"
 	Reason  string           `json:"reason,omitempty"`  // why, where no attribute says it: "stopped by hand"
 	Attrs   []AttrChange     `json:"attributes,omitempty"`
-	Loss    *resource.Loss   `json:"loss,omitempty"`
-	Notes   []string         `json:"notes,omitempty"`
-	Origin  resource.Origin  `json:"origin,omitzero"`
+	// Provisions are the provisioners that run in a box which is made, in their order.
+	Provisions []string        `json:"provisions,omitempty"`
+	Loss       *resource.Loss  `json:"loss,omitempty"`
+	Notes      []string        `json:"notes,omitempty"`
+	Origin     resource.Origin `json:"origin,omitzero"`
 	// SpecHash pins what a create or replace makes, for saved plans.
 	SpecHash string `json:"spec_hash,omitempty"`
 }

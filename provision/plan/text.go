@@ -102,8 +102,14 @@ func changeLines(c Change, width int) []Line {
 	for _, a := range c.Attrs {
 		attrWidth = max(attrWidth, len(a.Path))
 	}
+	if len(c.Provisions) > 0 {
+		attrWidth = max(attrWidth, len(resource.KindProvision))
+	}
 	for _, a := range c.Attrs {
 		out = append(out, attrLine(a, attrWidth))
+	}
+	if len(c.Provisions) > 0 {
+		out = append(out, Line{"", fmt.Sprintf("         %-*s  %s", attrWidth, resource.KindProvision, strings.Join(c.Provisions, ", "))})
 	}
 	if l := c.Loss; l != nil {
 		out = append(out, Line{"!", "       ! " + LossText(*l, name)})
