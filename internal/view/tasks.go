@@ -68,7 +68,11 @@ func (p *Progress) begin(e event.Event) *task {
 	p.tasks = append(p.tasks, t)
 	p.start()
 	if !p.out.Live() && !t.op.aside && (t.op.long || t.parent != "") {
-		p.line(None, "", t.name.who, t.op.doing)
+		doing := t.op.doing
+		if t.limit > 0 {
+			doing += ", up to " + Duration(t.limit)
+		}
+		p.line(None, "", t.name.who, doing)
 	}
 	return t
 }
