@@ -191,10 +191,7 @@ func (e *Engine) WaitHealthy(ctx context.Context, id string, h resource.HealthSp
 		life = b.Starts
 		output, code := s.check(b, h, now)
 		if code == 0 {
-			if b.Health != resource.HealthNone {
-				s.health(b, resource.HealthHealthy, now)
-			}
-			return true, nil
+			return true, nil // what the engine says of its health waits for its own probe
 		}
 		last.Code, last.Output = code, output
 		return false, nil
