@@ -209,6 +209,7 @@ type BoxStatus struct {
 	Image     string
 	Ports     []resource.PortSpec
 	Container string
+	WasReady  bool   // of one with a health check: it was ready once, as its name says (§5)
 	Drift     string // how it differs from the Envfile, in a word or two; "" when it does not or cannot be told
 }
 
@@ -245,6 +246,7 @@ func Status(s *Scene, p *Project) []BoxStatus {
 func statusOf(b Box) BoxStatus {
 	row := BoxStatus{
 		Name: b.Name, State: b.State, Health: b.Health, ExitCode: b.ExitCode, Image: imageText(b), Ports: b.Ports, Container: b.Container,
+		WasReady: b.Health != resource.HealthNone && !b.Fresh,
 	}
 	if b.Fresh {
 		row.Drift = "not ready yet"

@@ -45,7 +45,7 @@ func (s *session) showUp(ctx context.Context, project *provision.Project, o *pro
 func rowOf(b provision.BoxStatus) view.BoxRow {
 	return view.BoxRow{
 		Name: b.Name, State: b.State, Health: b.Health, ExitCode: b.ExitCode, Image: b.Image, Ports: view.NewPortRows(b.Ports),
-		Container: b.Container, Drift: b.Drift,
+		Container: b.Container, WasReady: b.WasReady, Drift: b.Drift,
 	}
 }
 

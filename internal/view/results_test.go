@@ -17,6 +17,8 @@ func someRows() []BoxRow {
 			Ports: NewPortRows([]resource.PortSpec{{Name: "http", Guest: 3000, Host: 20417}, {Name: "53", Guest: 53, Host: 5353, Protocol: "udp", Address: "::1"}}),
 		},
 		{Name: "api", State: resource.StateRunning, Health: resource.HealthUnhealthy, Image: "evil\x1b[2J\n", Container: "shop-api.new", Drift: "not ready yet"},
+		{Name: "mail", State: resource.StateRunning, Health: resource.HealthStarting, WasReady: true, Image: "alpine", Container: "shop-mail"},
+		{Name: "queue", State: resource.StateRunning, Health: resource.HealthStarting, Image: "alpine", Container: "shop-queue.new", Drift: "not ready yet"},
 		{Name: "db", State: resource.StateExited, ExitCode: 137, Image: "postgres:16", Container: "shop-db"},
 		{Name: "job", State: resource.StateExited, Image: "alpine", Container: "shop-job"},
 		{Name: "cache", State: resource.StateAbsent, Image: "redis:7"},

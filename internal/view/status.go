@@ -16,7 +16,8 @@ const StatusVersion = 1
 type BoxRow struct {
 	Name      string          `json:"name"`
 	State     resource.State  `json:"state"`
-	Health    resource.Health `json:"health"` // "" where nothing asks
+	Health    resource.Health `json:"health"`    // "" where nothing asks
+	WasReady  bool            `json:"was_ready"` // once, as its name says; false where nothing asks
 	ExitCode  int             `json:"exit_code"`
 	Image     string          `json:"image"`
 	Ports     []PortRow       `json:"ports"`
@@ -102,7 +103,7 @@ func (v *View) Status(rows []BoxRow, o StatusOptions) error {
 		table.Header = append(table.Header, "DRIFT")
 	}
 	for _, r := range rows {
-		cells := []Cell{{r.Name, Strong}, stateCell(r), healthCell(r.Health), {Text: r.Image}, {Text: portsText(r.Ports)}}
+		cells := []Cell{{r.Name, Strong}, stateCell(r), healthCell(r), {Text: r.Image}, {Text: portsText(r.Ports)}}
 		if o.Size {
 			cells = append(cells, Cell{Text: sizeText(r.Size)})
 		}
@@ -139,16 +140,21 @@ func stateCell(r BoxRow) Cell {
 	return Cell{string(r.State), Faint}
 }
 
-func healthCell(h resource.Health) Cell {
-	switch h {
-	case resource.HealthHealthy:
-		return Cell{string(h), Good}
-	case resource.HealthUnhealthy:
-		return Cell{string(h), Problem}
-	case resource.HealthNone:
+// healthCell is what the engine says, which is "starting" until its own probe told it more, although envy saw the check
+// pass long before.
+func healthCell(r BoxRow) Cell {
+	h := string(r.Health)
+	switch {
+	case r.Health == resource.HealthHealthy:
+		return Cell{h, Good}
+	case r.Health == resource.HealthUnhealthy:
+		return Cell{h, Problem}
+	case r.Health == resource.HealthNone:
 		return Cell{"-", Faint}
+	case r.WasReady:
+		return Cell{h + " (was ready)", None}
 	}
-	return Cell{string(h), Caution}
+	return Cell{h, Caution}
 }
 
 func sizeText(n *int64) string {

@@ -23,10 +23,11 @@ type UpJSON struct {
 
 // BoxJSON is a box as it is after up.
 type BoxJSON struct {
-	Name   string          `json:"name"`
-	State  resource.State  `json:"state"`
-	Health resource.Health `json:"health"`
-	Ports  []PortRow       `json:"ports"`
+	Name     string          `json:"name"`
+	State    resource.State  `json:"state"`
+	Health   resource.Health `json:"health"`
+	WasReady bool            `json:"was_ready"`
+	Ports    []PortRow       `json:"ports"`
 }
 
 // Summary says what is there after up: a line for each box with its addresses, then the messages of the Envfile. Where
@@ -45,10 +46,8 @@ func (v *View) Summary(p *plan.Plan, rows []BoxRow, message []string) error {
 	table := Table{}
 	for _, r := range rows {
 		state := stateCell(r)
-		switch r.Health {
-		case resource.HealthNone, resource.HealthHealthy:
-		default:
-			state = Cell{string(r.Health), healthCell(r.Health).Style}
+		if r.Health == resource.HealthUnhealthy || r.Health == resource.HealthStarting && !r.WasReady {
+			state = healthCell(r)
 		}
 		table.Rows = append(table.Rows, []Cell{{r.Name, Strong}, state, {Text: portsText(r.Ports)}})
 	}
@@ -81,7 +80,7 @@ func upJSON(p *plan.Plan, rows []BoxRow, message []string) UpJSON {
 		Boxes: []BoxJSON{}, Messages: list(message),
 	}
 	for _, r := range rows {
-		j.Boxes = append(j.Boxes, BoxJSON{Name: r.Name, State: r.State, Health: r.Health, Ports: list(r.Ports)})
+		j.Boxes = append(j.Boxes, BoxJSON{Name: r.Name, State: r.State, Health: r.Health, WasReady: r.WasReady, Ports: list(r.Ports)})
 	}
 	return j
 }
