@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/envyhq/envy/provision"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
-	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -137,13 +137,9 @@ func isInterrupted(err error) bool {
 	return errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled)
 }
 
-// isUnreachable: a registry that does not answer is a failed pull, not a missing engine.
+// isUnreachable: one of several failures is enough, since which of them came first is chance.
 func isUnreachable(err error) bool {
-	var f *apply.Failure
-	if errors.As(err, &f) && (f.Step.Op == plan.OpPull || f.Step.Op == plan.OpBuild || f.Step.Op == plan.OpBuildLayers) {
-		return false
-	}
-	return driver.Is(err, driver.Unreachable)
+	return slices.ContainsFunc(parts(err), func(err error) bool { return driver.Is(err, driver.Unreachable) })
 }
 
 // typedPathError is a file or folder named on the command line that cannot be used.

@@ -22,6 +22,7 @@ import (
 func TestExitCode(t *testing.T) {
 	t.Parallel()
 	unreachable := &driver.Error{Kind: driver.Unreachable, Op: "ping"}
+	noRegistry := &driver.Error{Kind: driver.NoRegistry, Op: "pull"}
 	problems := func(refused bool) error {
 		return &provision.ProblemsError{Plan: &plan.Plan{Problems: []plan.Problem{{Summary: "x", Refused: refused}}}}
 	}
@@ -65,7 +66,9 @@ func TestExitCode(t *testing.T) {
 		{problems(false), 1, ""},
 		{unreachable, 4, "engine not reachable"},
 		{&apply.Failure{Step: plan.Step{Op: plan.OpStart}, Err: unreachable}, 4, "engine not reachable"},
-		{&apply.Failure{Step: plan.Step{Op: plan.OpPull}, Err: unreachable}, 1, ""},
+		{&apply.Failure{Step: plan.Step{Op: plan.OpPull}, Err: unreachable}, 4, "engine not reachable"},
+		{&apply.Failure{Step: plan.Step{Op: plan.OpPull}, Err: noRegistry}, 1, ""},
+		{errors.Join(&apply.Failure{Err: noRegistry}, &apply.Failure{Err: unreachable}), 4, "engine not reachable"},
 		{&provision.StateError{}, 1, ""},
 		{&provision.ExitedError{}, 1, ""},
 	}

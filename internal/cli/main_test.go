@@ -322,6 +322,18 @@ func TestCallsOfAnUnchangedUp(t *testing.T) {
 	}
 }
 
+// An engine that goes away in the middle of an up is told with what was asked of it, and the next up goes on.
+func TestEngineGoesAway(t *testing.T) {
+	m := newMachine(t, oneBox)
+	whole := m.engine
+	gone := &driver.Error{Kind: driver.Unreachable, Op: "start", Object: "box x", Text: "the engine at unix:///x did not answer within 2m0s"}
+	m.engine = fake.Intercept(whole, fake.Fail(1, fake.Method("StartBox"), gone))
+	m.want(4, "", "up")
+	m.says(`Error: start box "web": the engine at unix:///x did not answer within 2m0s`, "at Envfile:1", "see to the engine; once it answers")
+	m.engine = whole
+	m.want(0, "", "up")
+}
+
 // Whatever does not need an engine never opens one.
 func TestNoEngine(t *testing.T) {
 	m := newMachine(t, oneBox)

@@ -207,6 +207,9 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 	case errors.As(err, &step):
 		f = view.Failure{Text: fmt.Sprintf("%s: %s", stepName(step.Step), causeOf(step.Err)), Lines: failureLines(step)}
 		origin = step.Step.Origin
+		if isUnreachable(step) {
+			f.Hint = "see to the engine; once it answers, the same command goes on from there"
+		}
 	case errors.As(err, &exited):
 		f = view.Failure{Text: exited.Error(), Lines: exited.Logs, Hint: "all that it printed: envy logs " + exited.Box}
 		origin = exited.Origin
@@ -274,7 +277,7 @@ func ofEngine(err error) (d diag.Diagnostic, ok bool) {
 	}
 	d = diag.Diagnostic{Class: diag.Failed, Summary: err.Error()}
 	if e.Kind == driver.Unreachable {
-		d.Hint = "is it running? DOCKER_HOST, DOCKER_CONTEXT and --context say which engine is meant"
+		d.Hint = "DOCKER_HOST, DOCKER_CONTEXT and --context say which engine is meant"
 	}
 	return d, true
 }

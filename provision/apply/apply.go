@@ -42,6 +42,7 @@ type Host interface {
 type Options struct {
 	Parallel int           // steps at once; 0 is DefaultParallel
 	Timeout  time.Duration // for each box to become ready; 0 is DefaultTimeout
+	Answer   time.Duration // for the engine to answer a call, which an interrupt does not cut off; 0 is DefaultAnswer
 	Sink     event.Sink
 	Now      func() time.Time
 	Output   func(subject string) io.Writer // where a provisioner's output goes
@@ -51,10 +52,8 @@ type Options struct {
 const (
 	DefaultParallel = 8
 	DefaultTimeout  = 5 * time.Minute
+	DefaultAnswer   = 2 * time.Minute
 )
-
-// grace bounds engine calls that finish after an interrupt, and what is done after a failure.
-const grace = time.Minute
 
 // Failure is a step that could not be done.
 type Failure struct {
@@ -122,6 +121,9 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, h Host, o Options) *Report
 	}
 	if r.o.Timeout <= 0 {
 		r.o.Timeout = DefaultTimeout
+	}
+	if r.o.Answer <= 0 {
+		r.o.Answer = DefaultAnswer
 	}
 	if r.o.Sink == nil {
 		r.o.Sink = event.Discard{}
@@ -253,7 +255,7 @@ func (r *runner) limit(s plan.Step) time.Duration {
 }
 
 func (r *runner) undo(ctx context.Context, s plan.Step) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.o.Answer/2)
 	defer cancel()
 	for _, u := range s.OnFail {
 		id := r.id(u.Target)

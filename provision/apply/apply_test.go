@@ -136,6 +136,20 @@ func TestUndo(t *testing.T) {
 	}
 }
 
+// An engine that does not answer ends a step when its time is up, an interrupt or not; what follows from a failure is done.
+func TestSilentEngine(t *testing.T) {
+	s := &stage{block: map[string]chan struct{}{"start new": make(chan struct{})}}
+	start := box(plan.OpStart, "new")
+	start.OnFail = []plan.Undo{{Op: plan.OpRemove, Target: plan.Target{ID: "new"}}}
+	r := Run(t.Context(), number(start, box(plan.OpRename, "new", 1)), s, nil, Options{Answer: 20 * time.Millisecond})
+	if err := r.Err(t.Context()); !errors.Is(err, context.DeadlineExceeded) || len(r.Skipped) != 1 {
+		t.Errorf("error = %v, skipped %v", err, r.Skipped)
+	}
+	if diff := cmp.Diff([]string{"start new", "remove new"}, s.said()); diff != "" {
+		t.Errorf("calls: %s", diff)
+	}
+}
+
 func TestMoreLostThanConfirmed(t *testing.T) {
 	s := &stage{loss: []driver.Change{{Path: "/opt/a"}, {Path: "/opt/b"}}}
 	check := box(plan.OpRecheckLoss, "old")

@@ -31,9 +31,9 @@ func (r *runner) do(ctx context.Context, s plan.Step) error {
 // shortLimit bounds calls that an engine answers by itself. A stop waits for the box; an engine's own limit is there.
 func (r *runner) shortLimit(s plan.Step) time.Duration {
 	if s.Op == plan.OpStop {
-		return 10 * grace
+		return 5 * r.o.Answer
 	}
-	return 2 * grace
+	return r.o.Answer
 }
 
 // long are the operations that an interrupt cancels.

@@ -212,7 +212,7 @@ type Images interface {
 	// Image inspects by reference or id. Error kind: NotFound.
 	Image(ctx context.Context, ref, platform string) (resource.ImageFact, error)
 	// Pull fetches with the user's credentials; layers are reported to sink under parent. Error kinds: NotFound, Denied,
-	// Unreachable (the registry).
+	// NoRegistry.
 	Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error
 	// Build makes an image; output is reported to sink under parent. Error: *BuildError with the last lines.
 	Build(ctx context.Context, b Build, sink event.Sink, parent string) error

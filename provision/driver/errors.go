@@ -14,7 +14,8 @@ const (
 	Failed      Kind = iota // the engine tried and could not
 	NotFound                // no such object
 	Conflict                // somebody else was first, or the name is taken
-	Unreachable             // no answer from the engine (or, for a pull, the registry)
+	Unreachable             // no answer from the engine
+	NoRegistry              // the engine gets no answer from a registry
 	Denied                  // not allowed
 	Invalid                 // the engine refuses the configuration
 	NotRunning              // the box does not run

@@ -148,7 +148,7 @@ func TestMissingBase(t *testing.T) {
 			err := e.build(t.Context(), driver.Build{Tag: "envyimg-failed:1", Context: contextOf(map[string]string{
 				"Dockerfile": "FROM 127.0.0.1:1/no-such:1\nRUN true\n",
 			})}, kit, event.Discard{}, "image.x")
-			if !driver.Is(err, driver.Unreachable) {
+			if !driver.Is(err, driver.NoRegistry) {
 				t.Errorf("error %v: an unreachable registry is wanted", err)
 			}
 			var failed *driver.BuildError

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -30,7 +31,7 @@ func (e *Engine) classify(err error, op, object string) error {
 	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
 	out := &driver.Error{Kind: kindOf(err, text), Op: op, Object: object, Text: text, Err: err}
 	if out.Kind == driver.Unreachable {
-		out.Op, out.Object, out.Text = "connect to", e.endpoint, e.reason(err)
+		out.Text = e.reason(err)
 	}
 	return out
 }
@@ -52,10 +53,12 @@ func kindOf(err error, text string) driver.Kind {
 		status = refused.code
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
 		return driver.Failed
-	case client.IsErrConnectionFailed(err), isDial(err), isBrokenOff(err):
+	case client.IsErrConnectionFailed(err), isDial(err), isBrokenOff(err), isUnanswered(err):
 		return driver.Unreachable
+	case errors.Is(err, context.DeadlineExceeded):
+		return driver.Failed
 	case has("port is already allocated", "address already in use", "ports are not available"):
 		return driver.PortTaken
 	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait", "received 409"):
@@ -80,27 +83,55 @@ func isDial(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// isBrokenOff reports a request whose connection ended before the answer began.
+// isBrokenOff reports a connection that ended before an answer began, or in the middle of a stream.
 func isBrokenOff(err error) bool {
 	var request *url.Error
-	return errors.As(err, &request) &&
+	var stream *brokenStreamError
+	return errors.As(err, &stream) || errors.As(err, &request) &&
 		(errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
 
-// reason says why there is no answer, and what to do about it where that is known.
+// isUnanswered reports a call that the engine took and did not answer in time.
+func isUnanswered(err error) bool {
+	var silent *unansweredError
+	return errors.As(err, &silent)
+}
+
+// brokenStreamError is a stream that ended with its connection rather than by itself.
+type brokenStreamError struct{ err error }
+
+func (b *brokenStreamError) Error() string { return "the stream broke off: " + b.err.Error() }
+
+func (b *brokenStreamError) Unwrap() error { return b.err }
+
+// streamEnd tells the end of a stream's connection from other errors of reading it.
+func streamEnd(err error) error {
+	var connection *net.OpError
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &connection) {
+		return &brokenStreamError{err}
+	}
+	return err
+}
+
+// reason says which engine does not answer, why, and what to do about it where that is known.
 func (e *Engine) reason(err error) string {
+	var silent *unansweredError
+	if errors.As(err, &silent) {
+		return fmt.Sprintf("the engine at %s did not answer within %s", e.endpoint, roughly(silent.after))
+	}
 	if dialed := e.dialError.Load(); dialed != nil && !isDial(err) {
 		err = *dialed
 	}
+	why := err.Error()
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "permission denied; is this user in the group that owns the socket?"
+		why = "permission denied; is this user in the group that owns the socket?"
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no such socket; is the engine running?"
+		why = "there is no such socket; is it running?"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused; is the engine running?"
+		why = "connection refused; is it running?"
 	case isBrokenOff(err):
-		return "the connection broke off; did the engine stop?"
+		why = "the connection broke off; did it stop?"
 	}
-	return err.Error()
+	return fmt.Sprintf("cannot reach the engine at %s: %s", e.endpoint, why)
 }

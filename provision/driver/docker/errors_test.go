@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 
@@ -37,6 +39,12 @@ func TestKindOf(t *testing.T) {
 		{"not built into the engine", said("nope", cerrdefs.ErrNotImplemented), driver.Unsupported},
 		{"failed", said("oci runtime error", cerrdefs.ErrInternal), driver.Failed},
 		{"cancelled", fmt.Errorf("x: %w", context.Canceled), driver.Failed},
+		{"no connection in time", lateDial(t), driver.Unreachable},
+		{"no answer in time", &url.Error{Op: "Post", URL: "http://x", Err: &unansweredError{time.Minute, context.DeadlineExceeded}}, driver.Unreachable},
+		{"out of time", fmt.Errorf("x: %w", context.DeadlineExceeded), driver.Failed},
+		{"stream that broke off", streamEnd(io.ErrUnexpectedEOF), driver.Unreachable},
+		{"stream that was reset", streamEnd(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), driver.Unreachable},
+		{"stream that is no stream", streamEnd(errors.New("unrecognized frame")), driver.Failed},
 		{"no socket", &net.OpError{Op: "dial", Err: errors.New("no such file")}, driver.Unreachable},
 		{"refused list", &statusError{404, "page not found"}, driver.NotFound},
 		{"refused version", &statusError{400, "client is too new"}, driver.Invalid},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/envyhq/envy/internal/agent/wire"
@@ -51,11 +52,9 @@ func (e *Engine) Attach(ctx context.Context, id string, s driver.Streams) (int, 
 	if err != nil {
 		return 0, err
 	}
-	begin := time.Now()
-	conn, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{
-		Stream: true, Stdin: s.In != nil, Stdout: true, Stderr: true,
+	conn, err := e.open(ctx, "/containers/"+id+"/attach", func() (types.HijackedResponse, error) {
+		return e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdin: s.In != nil, Stdout: true, Stderr: true})
 	})
-	e.called("POST", "/containers/"+id+"/attach", time.Since(begin), err)
 	if err != nil {
 		return 0, e.classify(err, "attach to", object)
 	}

@@ -29,6 +29,7 @@ const farewell = 4 * time.Second
 // tell runs a verb of the agent and gives its exit code. When ctx ends, stdin is closed, which ends a verb with a
 // lifeline; the others end by themselves, and soon.
 func (e *Engine) tell(ctx context.Context, id string, o order) (int, error) {
+	began := time.Now()
 	execID, s, err := e.startExec(ctx, id, container.ExecOptions{
 		Cmd: []string{wire.Path, o.verb}, WorkingDir: "/", AttachStdin: true, AttachStdout: true, AttachStderr: true,
 	})
@@ -55,8 +56,12 @@ func (e *Engine) tell(ctx context.Context, id string, o order) (int, error) {
 		_ = s.conn.CloseWrite()
 		return 0, &driver.Error{Kind: driver.Failed, Op: "run in", Object: boxObject(id), Text: bad.Error(), Err: bad}
 	}
-	if ctx.Err() != nil {
-		return 0, e.classify(context.Cause(ctx), "run in", boxObject(id))
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.DeadlineExceeded):
+		text := "the agent in it did not answer within " + roughly(time.Since(began))
+		return 0, &driver.Error{Kind: driver.Failed, Op: "run in", Object: boxObject(id), Text: text, Err: cause}
+	case cause != nil:
+		return 0, e.classify(cause, "run in", boxObject(id))
 	}
 	if drained != nil {
 		return 0, e.classify(drained, "run in", boxObject(id))
@@ -218,8 +223,13 @@ func (e *Engine) exitOf(
 		}
 		return int(got.StatusCode), nil
 	case err := <-failed:
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case errors.Is(err, io.EOF): // an answer had begun
+			err = &brokenStreamError{err}
+		default:
+			err = streamEnd(err)
 		}
 		return 0, e.classify(err, "wait for", boxObject(id))
 	}

@@ -74,7 +74,7 @@ func registryKind(text string, otherwise driver.Kind) driver.Kind {
 			"denied", "unauthorized", "authentication required", "no basic auth credentials", "authorization failed", "forbidden",
 		}},
 		{driver.NotFound, []string{"manifest unknown", "name unknown", "not found", "no matching manifest", "does not match the specified platform"}},
-		{driver.Unreachable, []string{
+		{driver.NoRegistry, []string{
 			"no such host", "dial tcp", "connection refused", "i/o timeout", "tls handshake", "network is unreachable",
 			"client.timeout", "server misbehaving", "server gave http response to https client", "x509:", "unexpected eof",
 		}},
@@ -133,7 +133,7 @@ func eachValue[T any](r io.Reader, take func(T) error) error {
 		case limit.N <= 0:
 			return errors.New("the engine sent a message over the limit of 16 MiB")
 		case err != nil:
-			return err
+			return streamEnd(err)
 		}
 		if err := take(value); err != nil {
 			return err

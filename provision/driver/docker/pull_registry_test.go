@@ -139,7 +139,7 @@ func TestPull(t *testing.T) {
 		"no such tag":  {host + "/envyimg:2", "", driver.NotFound},
 		"no such name": {host + "/other:1", "", driver.NotFound},
 		"platform":     {ref, "linux/s390x", driver.NotFound},
-		"no registry":  {"127.0.0.1:1/x:1", "", driver.Unreachable},
+		"no registry":  {"127.0.0.1:1/x:1", "", driver.NoRegistry},
 		"no reference": {"A B", "", driver.Invalid},
 	} {
 		err := e.Pull(t.Context(), tt.ref, tt.platform, event.Discard{}, "image.x")

@@ -69,9 +69,9 @@ func TestRegistryKind(t *testing.T) {
 		"pull access denied for x, repository does not exist or may require 'docker login': denied": driver.Denied,
 		"manifest for x:1 not found: manifest unknown: manifest unknown":                            driver.NotFound,
 		"no matching manifest for linux/arm64 in the manifest list entries":                         driver.NotFound,
-		"Get \"https://r.example/v2/\": dial tcp: lookup r.example: no such host":                   driver.Unreachable,
+		"Get \"https://r.example/v2/\": dial tcp: lookup r.example: no such host":                   driver.NoRegistry,
 		"Get \"https://r.example/v2/\": unauthorized: incorrect username":                           driver.Denied,
-		"Get \"https://r.example/v2/\": net/http: request canceled (Client.Timeout exceeded)":       driver.Unreachable,
+		"Get \"https://r.example/v2/\": net/http: request canceled (Client.Timeout exceeded)":       driver.NoRegistry,
 		"write /var/lib: no space left on device":                                                   driver.Failed,
 	} {
 		if got := registryKind(text, driver.Failed); got != want {

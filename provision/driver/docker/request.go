@@ -36,15 +36,13 @@ func (e *Engine) Ping(ctx context.Context) (resource.Engine, error) {
 func (e *Engine) askPing(ctx context.Context) (resource.Engine, error) {
 	answer, err := e.request(ctx, http.MethodGet, "/_ping")
 	if err != nil {
-		return resource.Engine{}, e.classify(err, "ask", "engine")
+		return resource.Engine{}, e.classify(err, "", "")
 	}
 	defer answer.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 512)) // so that the connection is kept
 	if answer.StatusCode != http.StatusOK {
-		err := fmt.Errorf("the answer to a ping was %s", answer.Status)
-		return resource.Engine{}, &driver.Error{
-			Kind: driver.Unreachable, Op: "connect to", Object: e.endpoint, Text: err.Error(), Err: err,
-		}
+		err := fmt.Errorf("the engine at %s answers a ping with %s", e.endpoint, answer.Status)
+		return resource.Engine{}, &driver.Error{Kind: driver.Unreachable, Text: err.Error(), Err: err}
 	}
 	h := answer.Header
 	about := resource.Engine{

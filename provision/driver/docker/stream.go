@@ -47,7 +47,7 @@ func (s *stream) drain(out, errOut io.Writer) error {
 	if failed := errors.Join(o.failed, e.failed); failed != nil {
 		return &writeError{failed}
 	}
-	return err
+	return streamEnd(err)
 }
 
 // split parts what a process without a terminal prints: frames of eight bytes (which stream, three unused, the length) and
@@ -113,13 +113,46 @@ func (e *Engine) startExec(ctx context.Context, id string, o container.ExecOptio
 	if err != nil {
 		return "", nil, e.classify(err, "run in", object)
 	}
-	begin := time.Now()
-	conn, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: o.ConsoleSize})
-	e.called("POST", "/exec/"+made.ID+"/start", time.Since(begin), err)
+	conn, err := e.open(ctx, "/exec/"+made.ID+"/start", func() (types.HijackedResponse, error) {
+		return e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: o.ConsoleSize})
+	})
 	if err != nil {
 		return "", nil, e.classify(err, "run in", object)
 	}
 	return made.ID, &stream{conn: conn, tty: o.Tty}, nil
+}
+
+// open gives the stream that call begins. The client library's calls for streams heed their context no more once they are
+// connected: one that the engine does not answer is left alone when ctx ends, and closed should the answer come after all.
+func (e *Engine) open(
+	ctx context.Context, path string, call func() (types.HijackedResponse, error),
+) (types.HijackedResponse, error) {
+	type answer struct {
+		conn types.HijackedResponse
+		err  error
+	}
+	begin := time.Now()
+	answers := make(chan answer)
+	go func() {
+		conn, err := call()
+		select {
+		case answers <- answer{conn, err}:
+		case <-ctx.Done():
+			if err == nil {
+				conn.Close()
+			}
+		}
+	}()
+	var got answer
+	select {
+	case got = <-answers:
+	case <-ctx.Done():
+		if got.err = context.Cause(ctx); errors.Is(got.err, context.DeadlineExceeded) {
+			got.err = &unansweredError{after: time.Since(begin), err: got.err}
+		}
+	}
+	e.called("POST", path, time.Since(begin), got.err)
+	return got.conn, got.err
 }
 
 // exitPoll bounds the wait between the end of an exec's output and its exit code.

@@ -199,7 +199,8 @@ func parseFault(words []string, exit func(int)) (Hook, error) {
 func kindNamed(name string) (driver.Kind, bool) {
 	kinds := map[string]driver.Kind{
 		"failed": driver.Failed, "not-found": driver.NotFound, "conflict": driver.Conflict, "unreachable": driver.Unreachable,
-		"denied": driver.Denied, "invalid": driver.Invalid, "not-running": driver.NotRunning, "port-taken": driver.PortTaken,
+		"no-registry": driver.NoRegistry,
+		"denied":      driver.Denied, "invalid": driver.Invalid, "not-running": driver.NotRunning, "port-taken": driver.PortTaken,
 		"unsupported": driver.Unsupported,
 	}
 	k, ok := kinds[name]

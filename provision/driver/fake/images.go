@@ -166,7 +166,7 @@ func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink
 		i := s.fromRegistry(ref)
 		switch {
 		case s.Offline:
-			return fail(driver.Unreachable, "pull", what, "dial tcp: lookup registry: no such host")
+			return fail(driver.NoRegistry, "pull", what, "dial tcp: lookup registry: no such host")
 		case i == nil || platform != "" && platform != i.Fact.OS+"/"+i.Fact.Arch:
 			return fail(driver.NotFound, "pull", what, "manifest for "+ref+" not found")
 		case i.Denied:

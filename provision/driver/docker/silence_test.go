@@ -1,0 +1,134 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+)
+
+// lateDial is how a connection fails that is not made in time. It matches [context.DeadlineExceeded].
+func lateDial(t *testing.T) error {
+	t.Helper()
+	_, err := net.DialTimeout("tcp", "127.0.0.1:1", time.Nanosecond)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a dial that timed out: %v", err)
+	}
+	return err
+}
+
+// openPartly opens an engine that answers like a, but for calls whose path ends as told: those are serve's.
+func openPartly(t *testing.T, end string, serve http.HandlerFunc) *Engine {
+	t.Helper()
+	a := &answers{api: "1.41", texts: map[string]string{
+		"/update": `{}`, "/x/exec": `{"Id":"run"}`, "/x/json": `{"Id":"x","State":{"Running":true},"HostConfig":{},"Config":{}}`,
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, end) {
+			serve(w, r)
+			return
+		}
+		a.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	e, err := Open(Options{Host: "tcp://" + server.Listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// A call that the engine takes and never answers ends with its limit, and says which it was, where, and after how long.
+func TestSilentEngine(t *testing.T) {
+	for name, tc := range map[string]struct {
+		silent string
+		call   func(context.Context, *Engine) error
+		says   string
+	}{
+		"start":  {"/x/start", func(ctx context.Context, e *Engine) error { return e.StartBox(ctx, "x", "always") }, `start box "x": `},
+		"remove": {"/containers/x", func(ctx context.Context, e *Engine) error { return e.RemoveBox(ctx, "x") }, `remove box "x": `},
+		"ping":   {"/_ping", func(ctx context.Context, e *Engine) error { _, err := e.Ping(ctx); return err }, "the engine at tcp://"},
+		"stream": {"/exec/run/start", func(ctx context.Context, e *Engine) error {
+			_, _, err := e.startExec(ctx, "x", container.ExecOptions{Cmd: []string{"true"}})
+			return err
+		}, `run in box "x": `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := make(chan struct{})
+			e := openPartly(t, tc.silent, func(http.ResponseWriter, *http.Request) { <-over })
+			t.Cleanup(func() { close(over) }) // before the server waits for it
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			err := tc.call(ctx, e)
+			if !driver.Is(err, driver.Unreachable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("error %v", err)
+			}
+			if text := err.Error(); !strings.HasPrefix(text, tc.says) || !strings.Contains(text, "the engine at "+e.endpoint+" did not answer within ") ||
+				strings.Contains(text, "deadline") {
+				t.Errorf("says %q", text)
+			}
+		})
+	}
+}
+
+// A stream that the engine does not begin is no reason to stay when nobody waits any more.
+func TestSilentStreamIsLeft(t *testing.T) {
+	over := make(chan struct{})
+	asked := make(chan struct{})
+	e := openPartly(t, "/exec/run/start", func(http.ResponseWriter, *http.Request) { close(asked); <-over })
+	t.Cleanup(func() { close(over) })
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-asked
+		cancel(interrupted)
+	}()
+	if _, _, err := e.startExec(ctx, "x", container.ExecOptions{Cmd: []string{"true"}}); !errors.Is(err, interrupted) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// An engine that goes away in the middle of an answer cannot be reached, whatever the answer was about.
+func TestBrokenOffAnswer(t *testing.T) {
+	cut := func(w http.ResponseWriter, some string) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, some); err != nil {
+			t.Error(err)
+		}
+	}
+	const begun = "HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for name, tc := range map[string]struct {
+		path, some string
+		call       func(*Engine) error
+	}{
+		"wait": {"/x/wait", begun, func(e *Engine) error { _, err := e.WaitExit(t.Context(), "x"); return err }},
+		"pull": {"/images/create", begun + "10\r\n{\"status\":\"Pull", func(e *Engine) error {
+			return e.Pull(t.Context(), "x:1", "", event.Discard{}, "image.x")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := openPartly(t, tc.path, func(w http.ResponseWriter, _ *http.Request) { cut(w, tc.some) })
+			err := tc.call(e)
+			if !driver.Is(err, driver.Unreachable) || !strings.Contains(fmt.Sprint(err), e.endpoint+": the connection broke off") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
