@@ -2,6 +2,7 @@ package provision
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/envyhq/envy/provision/plan"
@@ -46,9 +47,9 @@ type NoBoxError struct {
 
 func (e *NoBoxError) Error() string {
 	if len(e.Known) == 0 {
-		return "there is no box " + quoted(e.Name) + ": nothing is up in this checkout"
+		return fmt.Sprintf("there is no box %q: nothing is up in this checkout", e.Name)
 	}
-	return "there is no box " + quoted(e.Name)
+	return fmt.Sprintf("there is no box %q", e.Name)
 }
 
 // StateError is a box that is not in a state for what was asked.
@@ -58,6 +59,4 @@ type StateError struct {
 	Hint  string
 }
 
-func (e *StateError) Error() string { return "box " + quoted(e.Box) + " is " + string(e.State) }
-
-func quoted(s string) string { return `"` + s + `"` }
+func (e *StateError) Error() string { return fmt.Sprintf("box %q is %s", e.Box, e.State) }
