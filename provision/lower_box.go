@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -207,7 +208,7 @@ func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.Bo
 		if p.AfterHealthy {
 			x.After = "healthy"
 		}
-		user := firstOf(p.User, b.Login, b.User)
+		user := cmp.Or(p.User, b.Login, b.User)
 		script := resource.ProvisionScript{
 			Name: p.Label, Script: p.Run.Value, User: user, Dir: w.Spec.Workdir, Timeout: x.Timeout, Env: resource.StrMap{},
 		}
@@ -242,15 +243,6 @@ func (l *lowering) provisions(ctx context.Context, b *config.Box, w *resource.Bo
 
 // wholeSeconds rounds up, so that less than a second never becomes none at all.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
 
 func (l *lowering) health(b *config.Box, s *resource.BoxSpec) {
 	h := b.Healthcheck

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -50,7 +51,7 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 	}
 	id, err := env.Engine.CreateBox(ctx, driver.NewBox{
 		Name: name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
-		Volumes: c.Volumes, Networks: nets, Peer: firstOf(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
+		Volumes: c.Volumes, Networks: nets, Peer: cmp.Or(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
 		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Stdin: o.Streams.In != nil, User: o.User, Dir: o.Dir, Env: o.Env},
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,11 +29,11 @@ func bootOf(b driver.NewBox, about engineInfo, id string) (wire.Boot, error) {
 		Argv:         argv,
 		Dir:          workdirOf(b),
 		Gate:         b.Gate,
-		StopSignal:   firstOf(b.Spec.StopSignal, b.Fact.StopSignal),
+		StopSignal:   cmp.Or(b.Spec.StopSignal, b.Fact.StopSignal),
 		SafeDirs:     b.GitSafe,
 	}
 	if b.Spec.Oneshot && b.Run == nil {
-		boot.Oneshot = firstOf(b.Labels[resource.LabelSpecHash], b.Spec.Hash())
+		boot.Oneshot = cmp.Or(b.Labels[resource.LabelSpecHash], b.Spec.Hash())
 	}
 	if boot.Unprivileged {
 		return boot, nil
@@ -101,7 +102,7 @@ func workdirOf(b driver.NewBox) string {
 	if b.Run != nil && b.Run.Dir != "" {
 		return b.Run.Dir
 	}
-	return firstOf(b.Spec.Workdir, b.Fact.Workdir)
+	return cmp.Or(b.Spec.Workdir, b.Fact.Workdir)
 }
 
 // usersOf are the users to make or adopt: the box's, and the one of shells where that is another. On a rootless engine
@@ -144,7 +145,7 @@ func containerUser(b driver.NewBox, about engineInfo) string {
 	u := b.Spec.User
 	switch {
 	case u == nil || u.Name == "":
-		return firstOf(b.Fact.User, root)
+		return cmp.Or(b.Fact.User, root)
 	case u.Name == "root":
 		return root
 	case !named(firstPart(u.Name)):
@@ -199,13 +200,4 @@ func pairs(env map[string]string) []string {
 		out = append(out, name+"="+env[name])
 	}
 	return out
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

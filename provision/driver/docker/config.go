@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -98,7 +99,7 @@ func engineDir(b driver.NewBox) string {
 			return "/"
 		}
 	}
-	return firstOf(b.Spec.Workdir, "/")
+	return cmp.Or(b.Spec.Workdir, "/")
 }
 
 // ownNetwork reports whether a box has a network namespace with a name of its own: neither the host's nor a peer's.
@@ -149,8 +150,8 @@ func (c *creation) publish(b driver.NewBox) error {
 	c.config.ExposedPorts = nat.PortSet{}
 	c.host.PortBindings = nat.PortMap{}
 	for _, p := range b.Spec.Ports {
-		port := nat.Port(strconv.Itoa(p.Guest) + "/" + firstOf(p.Protocol, "tcp"))
-		binding := nat.PortBinding{HostIP: firstOf(p.Address, loopback), HostPort: strconv.Itoa(p.Host)}
+		port := nat.Port(strconv.Itoa(p.Guest) + "/" + cmp.Or(p.Protocol, "tcp"))
+		binding := nat.PortBinding{HostIP: cmp.Or(p.Address, loopback), HostPort: strconv.Itoa(p.Host)}
 		c.config.ExposedPorts[port] = struct{}{}
 		c.host.PortBindings[port] = append(c.host.PortBindings[port], binding)
 	}
@@ -184,7 +185,7 @@ func (c *creation) join(b driver.NewBox) error {
 		}
 		join := driver.Join{Aliases: aliasesOf(b, j), IP: j.IP}
 		if i > 0 {
-			c.further = append(c.further, joined{id: firstOf(ref.ID, ref.Name), join: join})
+			c.further = append(c.further, joined{id: cmp.Or(ref.ID, ref.Name), join: join})
 			continue
 		}
 		c.host.NetworkMode = container.NetworkMode(ref.Name)

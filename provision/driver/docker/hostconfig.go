@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -123,7 +124,7 @@ func mountOf(m resource.MountSpec, volumes map[string]string) (out mount.Mount, 
 	case resource.MountBind:
 		out.Type, out.Source = mount.TypeBind, m.Source
 	case resource.MountVolume:
-		out.Type, out.Source = mount.TypeVolume, firstOf(m.External, volumes[m.Target])
+		out.Type, out.Source = mount.TypeVolume, cmp.Or(m.External, volumes[m.Target])
 		if out.Source == "" {
 			return out, false, fmt.Errorf("volume at %s has no name", m.Target)
 		}
@@ -184,7 +185,7 @@ var errRestart = errors.New(`not one of no, always, unless-stopped, on-failure[:
 // restartOf reads a policy; "" is no.
 func restartOf(text string) (container.RestartPolicy, error) {
 	mode, count, counted := strings.Cut(text, ":")
-	p := container.RestartPolicy{Name: container.RestartPolicyMode(firstOf(mode, "no"))}
+	p := container.RestartPolicy{Name: container.RestartPolicyMode(cmp.Or(mode, "no"))}
 	if counted {
 		n, err := strconv.Atoi(count)
 		if err != nil || !p.IsOnFailure() {
@@ -203,5 +204,5 @@ func restartText(p container.RestartPolicy) string {
 	if p.IsOnFailure() && p.MaximumRetryCount > 0 {
 		return fmt.Sprintf("%s:%d", p.Name, p.MaximumRetryCount)
 	}
-	return firstOf(string(p.Name), "no")
+	return cmp.Or(string(p.Name), "no")
 }

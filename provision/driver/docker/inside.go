@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -135,7 +136,7 @@ func (e *Engine) Provision(ctx context.Context, id string, p resource.ProvisionS
 	}
 	line, err := wire.Encode(wire.Provision{
 		Name: p.Name, Hash: p.Hash, Script: p.Script, User: in.user(p.User), Groups: in.groups(p.User),
-		Dir: firstOf(p.Dir, in.boot.Dir), Env: pairs(p.Env), Unset: p.Unset,
+		Dir: cmp.Or(p.Dir, in.boot.Dir), Env: pairs(p.Env), Unset: p.Unset,
 		Timeout: (time.Duration(p.Timeout) * time.Second).Nanoseconds(),
 	})
 	if err != nil {
