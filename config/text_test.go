@@ -121,7 +121,8 @@ func TestChooseFile(t *testing.T) {
 
 func TestSafeName(t *testing.T) {
 	for dir, want := range map[string]string{
-		"shop": "shop", "My Shop!": "my-shop", "a__b": "a-b", "-x-": "x", "": "", "…": "", "localhost": "", "Ünï": "n", strings.Repeat("a", 60): strings.Repeat("a", 40),
+		"shop": "shop", "My Shop!": "my-shop", "a__b": "a-b", "-x-": "x", "": "", "…": "", "localhost": "", "Ünï": "n", "a.b.c": "a-b-c", strings.Repeat("a", 39) + "-b": strings.Repeat("a", 39),
+		strings.Repeat("a", 60): strings.Repeat("a", 40),
 	} {
 		if got := config.SafeName(dir); got != want {
 			t.Errorf("%q: got %q, want %q", dir, got, want)

@@ -64,7 +64,7 @@ func (s *session) init(ctx context.Context, image, output string, force bool) er
 		path = inDir(s.g.dir, output)
 	}
 	dir := filepath.Dir(path)
-	text := config.Template(safeName(filepath.Base(dir)), image)
+	text := config.Template(projectName(dir), image)
 	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
 		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", image)}
 	}

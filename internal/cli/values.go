@@ -2,12 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -23,7 +23,7 @@ func (s *session) values(p *place) (config.Values, error) {
 	v := config.Values{
 		Files:  files{FS: p.checkout.FS(), checkout: p.checkout},
 		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,
-		DefaultName: safeName(filepath.Base(p.checkout.Dir())), Version: s.app.m.Version, Env: s.app.m.LookupEnv,
+		DefaultName: projectName(p.checkout.Dir()), Version: s.app.m.Version, Env: s.app.m.LookupEnv,
 		Host: config.Host{
 			UID: p.caller.UID, GID: p.caller.GID, OS: runtime.GOOS, Arch: runtime.GOARCH,
 			CPUs: p.machine.CPUs, Memory: int64(p.machine.Memory),
@@ -61,20 +61,8 @@ func (s *session) sockets(p *place) []string {
 	return []string{path, at.Real}
 }
 
-var unsafeName = regexp.MustCompile(`[^a-z0-9]+`)
-
-// maxName is how long the name of a project may be that a directory gave; with a box's it must fit a host name.
-const maxName = 40
-
-// safeName makes a project's name of a directory's.
-func safeName(dir string) string {
-	name := strings.Trim(unsafeName.ReplaceAllString(strings.ToLower(dir), "-"), "-")
-	name = strings.TrimRight(name[:min(len(name), maxName)], "-")
-	if name == "" || name == "localhost" {
-		return "project"
-	}
-	return name
-}
+// projectName is the name of a project whose Envfile gives none, in a directory.
+func projectName(dir string) string { return cmp.Or(config.SafeName(filepath.Base(dir)), "project") }
 
 // askVariables asks for what nothing gives a value, and offers to keep the answers. It reports whether it asked.
 func (s *session) askVariables(ctx context.Context, layers []config.Source, v *config.Values) (bool, error) {
