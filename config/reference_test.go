@@ -3,11 +3,10 @@ package config
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/envyhq/envy/internal/pagetest"
 )
 
 //go:generate go test -run TestReferencePage . -update
@@ -16,31 +15,7 @@ var update = flag.Bool("update", false, "write the tables of docs/envfile.md")
 
 // TestReferencePage holds the tables of docs/envfile.md to the schema, or writes them with -update.
 func TestReferencePage(t *testing.T) {
-	const page = "../docs/envfile.md"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := string(data)
-	for mark, want := range referenceTables() {
-		begin, end := "<!-- "+mark+": generated -->\n", "<!-- end of "+mark+" -->"
-		head, rest, ok := strings.Cut(got, begin)
-		_, tail, closed := strings.Cut(rest, end)
-		if !ok || !closed {
-			t.Errorf("%s has no marks for %q", page, mark)
-			continue
-		}
-		got = head + begin + want + end + tail
-	}
-	switch {
-	case got == string(data):
-	case !*update:
-		t.Errorf("%s is out of step (go generate mends it):\n%s", page, cmp.Diff(got, string(data)))
-	default:
-		if err := os.WriteFile(page, []byte(got), 0o644); err != nil { //nolint:gosec // a page of the manual
-			t.Fatal(err)
-		}
-	}
+	pagetest.Hold(t, "../docs/envfile.md", referenceTables(), *update)
 }
 
 // referenceTables are the generated parts of the page, by their marks.

@@ -5,14 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/envyhq/envy/internal/pagetest"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/driver/fake"
 	"github.com/envyhq/envy/provision/plan"
@@ -22,8 +20,6 @@ import (
 //go:generate go test -run TestStates . -update
 
 var update = flag.Bool("update", false, "write the tables of docs/states.md")
-
-const statesPage = "../docs/states.md"
 
 // TestStates does what a command does to a box in each state, on the fake engine, and holds docs/states.md to it.
 func TestStates(t *testing.T) {
@@ -43,30 +39,7 @@ func TestStates(t *testing.T) {
 		}
 		rows = append(rows, row)
 	}
-	inPage(t, statesPage, "states", strings.Join(rows, "\n"))
-}
-
-// inPage compares what stands between two marks of a page with what is so, or writes it there with -update.
-func inPage(t *testing.T, page, mark, want string) {
-	t.Helper()
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	begin, end := "<!-- "+mark+": generated -->\n", "\n<!-- end of "+mark+" -->"
-	head, rest, ok := strings.Cut(string(data), begin)
-	old, tail, closed := strings.Cut(rest, end)
-	switch {
-	case !ok || !closed:
-		t.Fatalf("%s has no marks for %q", page, mark)
-	case old == want:
-	case !*update:
-		t.Errorf("%s is out of step (go generate mends it):\n%s", page, cmp.Diff(want, old))
-	default:
-		if err := os.WriteFile(page, []byte(head+begin+want+end+tail), 0o644); err != nil { //nolint:gosec // a page of the manual
-			t.Fatal(err)
-		}
-	}
+	pagetest.Hold(t, "../docs/states.md", map[string]string{"states": strings.Join(rows, "\n") + "\n"}, *update)
 }
 
 // loopingBox has a restart policy, so that a command that ends is tried again; the others idle.

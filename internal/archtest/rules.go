@@ -31,6 +31,7 @@ func Layers() []Layer {
 		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
 		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
+		{Dir: "internal/pagetest", Reason: "for tests of any package, so it knows none"},
 
 		{Dir: "config", May: []string{diag}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
@@ -91,6 +92,7 @@ func HostAccess() []Access {
 		"internal/agent/...", // the files it touches are the box's
 		"internal/term",      // devices
 		"internal/archtest",
+		"internal/pagetest",
 		"cmd/...",
 		"bench/...",
 		"provision/driver/drivertest", // tests

@@ -3,12 +3,12 @@ package cli
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/internal/pagetest"
 )
 
 //go:generate go test -run TestReferencePage . -update
@@ -18,32 +18,10 @@ var update = flag.Bool("update", false, "write the lists of docs/commands.md")
 // TestReferencePage holds the lists of docs/commands.md to the table of commands, or writes them with -update.
 func TestReferencePage(t *testing.T) {
 	const page = "../../docs/commands.md"
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := string(data)
-	for mark, want := range referenceLists() {
-		begin, end := "<!-- "+mark+": generated -->\n", "<!-- end of "+mark+" -->"
-		head, rest, ok := strings.Cut(got, begin)
-		_, tail, closed := strings.Cut(rest, end)
-		if !ok || !closed {
-			t.Fatalf("%s has no marks for %q", page, mark)
-		}
-		got = head + begin + want + end + tail
-	}
+	text := pagetest.Hold(t, page, referenceLists(), *update)
 	for _, row := range exitCodes {
-		if !strings.Contains(got, fmt.Sprintf("\n| %d |", row.code)) && row.code != exitOwn {
+		if !strings.Contains(text, fmt.Sprintf("\n| %d |", row.code)) && row.code != exitOwn {
 			t.Errorf("%s has no row for exit code %d (%s)", page, row.code, row.name)
-		}
-	}
-	switch {
-	case got == string(data):
-	case !*update:
-		t.Errorf("%s is out of step (go generate mends it):\n%s", page, cmp.Diff(got, string(data)))
-	default:
-		if err := os.WriteFile(page, []byte(got), 0o644); err != nil { //nolint:gosec // a page of the manual
-			t.Fatal(err)
 		}
 	}
 }
