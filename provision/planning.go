@@ -34,6 +34,7 @@ type planning struct {
 	answers  plan.Answers
 	options  plan.Options
 	names    *driver.Names
+	specs    map[string]*resource.BoxSpec // of the last plan, by container id
 
 	lossLimit time.Duration // 0 is planLimit
 }
@@ -155,6 +156,7 @@ func (g *planning) diff(ctx context.Context) (*plan.Plan, error) {
 			}
 			continue
 		}
+		g.specs = r.Specs
 		again, err := g.repick(ctx, r.Plan)
 		if err != nil || !again {
 			return r.Plan, err

@@ -44,10 +44,11 @@ func Look(ctx context.Context, env Env, id resource.Identity) (*Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newScene(o, id), nil
+	return newScene(o, id, nil), nil
 }
 
-func newScene(o resource.Observed, id resource.Identity) *Scene {
+// newScene sorts what was observed. Specs that are known, by container id, need not be read from labels again.
+func newScene(o resource.Observed, id resource.Identity, known map[string]*resource.BoxSpec) *Scene {
 	if name := anyName(o); id.Project == "" || name != "" {
 		id.Project = name
 	}
@@ -57,7 +58,7 @@ func newScene(o resource.Observed, id resource.Identity) *Scene {
 		if b.Owner.Run != "" {
 			continue
 		}
-		box := boxOf(b)
+		box := boxOf(b, known[b.ID])
 		i, known := best[box.Key]
 		switch {
 		case !known:
@@ -73,10 +74,12 @@ func newScene(o resource.Observed, id resource.Identity) *Scene {
 	return s
 }
 
-func boxOf(b resource.BoxObserved) Box {
-	spec, err := resource.DecodeSpec(b.Spec)
-	if err != nil {
-		spec = &resource.BoxSpec{}
+func boxOf(b resource.BoxObserved, spec *resource.BoxSpec) Box {
+	if spec == nil {
+		var err error
+		if spec, err = resource.DecodeSpec(b.Spec); err != nil {
+			spec = &resource.BoxSpec{}
+		}
 	}
 	_, suffix, _ := resource.SplitName(b.Name)
 	return Box{

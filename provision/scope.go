@@ -110,7 +110,7 @@ func RunProvisioners(ctx context.Context, env Env, p *Project, boxes, only []str
 	if err != nil {
 		return nil, err
 	}
-	scene := newScene(g.observed, g.project.Identity)
+	scene := newScene(g.observed, g.project.Identity, nil)
 	pl := &plan.Plan{Version: plan.Version, Project: g.project.Identity.Project}
 	used := map[string]bool{}
 	for _, w := range g.desired.Boxes {

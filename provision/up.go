@@ -14,7 +14,7 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-// Outcome is what a use case did. Scene is what is there afterwards; nil when it could not be looked at.
+// Outcome is what a use case did. Scene is what is there afterwards; nil after a failure.
 type Outcome struct {
 	Plan   *plan.Plan
 	Report *apply.Report
@@ -74,7 +74,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if o.around {
 		p = plan.Around(p, g.replicas())
 	}
-	out := &Outcome{Plan: p, Scene: newScene(g.observed, g.project.Identity)}
+	out := &Outcome{Plan: p}
 	if o.Plan != nil {
 		if d := plan.Different(o.Plan, p); d != "" {
 			return out, &StalePlanError{Difference: d}
@@ -92,6 +92,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 		}
 	}
 	if p.Empty() {
+		out.Scene = newScene(g.observed, g.project.Identity, g.specs)
 		return out, nil
 	}
 	out.Report = g.apply(ctx, p, o)

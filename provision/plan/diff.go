@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -35,7 +36,11 @@ func Diff(in Input) Result {
 	case len(p.questions) > 0:
 		return Result{Questions: p.questions}
 	}
-	return Result{Plan: p.plan}
+	specs := map[string]*resource.BoxSpec{}
+	for _, n := range p.now {
+		maps.Copy(specs, n.specs)
+	}
+	return Result{Plan: p.plan, Specs: specs}
 }
 
 // planner is the state of one Diff.

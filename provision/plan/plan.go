@@ -276,4 +276,6 @@ type Result struct {
 	// Stale: a container of this project is there that was not when the list was made (a create whose client died shows
 	// up late). Observe again.
 	Stale bool
+	// Specs are those of the boxes that are there, by container id, for whoever wants them too; with a plan.
+	Specs map[string]*resource.BoxSpec
 }
