@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -119,7 +120,7 @@ func (s *session) attach(ctx context.Context) *attachment {
 		t.take = func() (func() error, error) { return s.app.signals.passOn(signals), s.settle() }
 		return t
 	}
-	t.env = map[string]string{"TERM": or(s.app.getenv("TERM"), "xterm")}
+	t.env = map[string]string{"TERM": cmp.Or(s.app.getenv("TERM"), "xterm")}
 	sizes, stop := s.sizes()
 	t.streams.Resize = sizes
 	t.undo = append(t.undo, func() error { stop(); return nil })

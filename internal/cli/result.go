@@ -14,13 +14,6 @@ import (
 // resultVersion is the version of the JSON documents of this package. It grows when a field changes its meaning or goes.
 const resultVersion = 1
 
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 func joined(names []string) string { return strings.Join(names, ", ") }
 
 // showUp says what is there now: the addresses, the Envfile's messages, what to type next.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -183,7 +184,7 @@ func (p *planner) look(w resource.BoxWanted, b *resource.BoxObserved) (*resource
 
 // limit sets what differs in place from what an inspect told.
 func (p *planner) limit(w resource.BoxWanted, spec resource.BoxSpec, d resource.BoxDetail, t Target, last int) int {
-	if d.Memory == spec.Memory && d.NanoCPUs == spec.NanoCPUs && or(d.Restart, "no") == or(spec.Restart, "no") {
+	if d.Memory == spec.Memory && d.NanoCPUs == spec.NanoCPUs && cmp.Or(d.Restart, "no") == cmp.Or(spec.Restart, "no") {
 		return last
 	}
 	return p.step(Step{

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -206,7 +207,7 @@ func (l *attrList) inside(s resource.BoxSpec) {
 	for _, p := range s.Provisions {
 		path := "provision." + p.Name
 		l.add(inPlace, path+".run", short(p.Run))
-		l.add(inPlace, path+".when", or(p.When, "changed"))
+		l.add(inPlace, path+".when", cmp.Or(p.When, "changed"))
 		l.add(inPlace, path+".after", p.After)
 		l.add(inPlace, path+".timeout", seconds(p.Timeout))
 	}
@@ -335,13 +336,6 @@ func short(hash string) string {
 		return hash[:12]
 	}
 	return hash
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func number(n int) string {

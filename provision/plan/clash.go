@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (p *planner) portClashes() {
 	claimed := map[string]string{} // protocol/port → replica
 	for _, s := range p.starting {
 		for _, port := range s.w.Spec.Ports {
-			key := fmt.Sprintf("%s/%d", or(port.Protocol, "tcp"), port.Host)
+			key := fmt.Sprintf("%s/%d", cmp.Or(port.Protocol, "tcp"), port.Host)
 			holder := claimed[key]
 			if holder != "" {
 				holder = "box " + holder
@@ -50,11 +51,11 @@ func (p *planner) freed() []string {
 
 func (p *planner) holder(port resource.PortSpec, free []string) string {
 	for _, t := range p.in.Answers.Ports {
-		if t.Port != port.Host || or(t.Protocol, "tcp") != or(port.Protocol, "tcp") || t.BoxID != "" && slices.Contains(free, t.BoxID) {
+		if t.Port != port.Host || cmp.Or(t.Protocol, "tcp") != cmp.Or(port.Protocol, "tcp") || t.BoxID != "" && slices.Contains(free, t.BoxID) {
 			continue
 		}
-		if sameAddress(t.Address, or(port.Address, "127.0.0.1")) {
-			return or(t.Holder, "something on this machine")
+		if sameAddress(t.Address, cmp.Or(port.Address, "127.0.0.1")) {
+			return cmp.Or(t.Holder, "something on this machine")
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (p *planner) makeBase(i *imageState) {
 	i.made = true
 	op, summary := OpPull, "pulled from its registry"
 	if i.wanted.Build != nil {
-		op, summary = OpBuild, "built from "+or(i.wanted.Build.Dockerfile, "Dockerfile")
+		op, summary = OpBuild, "built from "+cmp.Or(i.wanted.Build.Dockerfile, "Dockerfile")
 	}
 	i.step = p.baseStep(i, op, summary)
 	p.plan.Unresolved = true
@@ -88,7 +89,7 @@ func (p *planner) makeLayers(i *imageState) {
 			return
 		}
 	}
-	addr := resource.Address{Kind: resource.KindImage, Name: or(i.wanted.Tag, i.wanted.Reference+" with additions")}
+	addr := resource.Address{Kind: resource.KindImage, Name: cmp.Or(i.wanted.Tag, i.wanted.Reference+" with additions")}
 	origin := i.wanted.Origin
 	if o, ok := i.wanted.Origins["packages"]; ok {
 		origin = o
@@ -106,7 +107,7 @@ func additions(s resource.ImageSpec) string {
 	for _, x := range s.Setups {
 		parts = append(parts, "setup "+x.Name)
 	}
-	return fmt.Sprintf("%s + %s", or(s.Reference, "the build"), strings.Join(parts, ", "))
+	return fmt.Sprintf("%s + %s", cmp.Or(s.Reference, "the build"), strings.Join(parts, ", "))
 }
 
 // specOf is the wanted spec with what the image tells filled in: the base's identity, and a volume for each VOLUME path

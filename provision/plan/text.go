@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -154,7 +155,7 @@ func tailOf(c Change) string {
 	case c.Reason != "" && c.Summary != "" && c.Action != Remove:
 		return c.Summary + " (" + c.Reason + ")"
 	}
-	return or(c.Reason, c.Summary)
+	return cmp.Or(c.Reason, c.Summary)
 }
 
 func attrLine(a AttrChange, width int) Line {
