@@ -41,7 +41,7 @@ func boxRunAttrs() []attribute {
 		{name: "path", kind: kindList, rule: pathEntry, doc: "directories before the image's PATH"},
 		{name: "user", kind: kindString, rule: userName, def: "the image's", doc: "a name (made with your ids where the image lacks it) or uid[:gid]"},
 		{name: "login", kind: kindString, rule: userName, def: "user", doc: "user of ssh, exec and provision"},
-		{name: "groups", kind: kindList, rule: groupName, doc: "further groups of the user"},
+		{name: "groups", kind: kindList, rule: groupName, doc: "further groups of user and login, by name or number"},
 		{name: "workdir", kind: kindString, rule: absolutePath, def: "the first share's target, else the image's", doc: "working directory"},
 		{name: "shell", kind: kindString, rule: absolutePath, def: "the user's own", doc: "login shell"},
 		{name: "restart", kind: kindString, rule: restartPolicy, def: "\"no\"", doc: "no, always, unless-stopped or on-failure[:N]"},

@@ -284,7 +284,8 @@ type Execer interface {
 	Attach(ctx context.Context, id string, s Streams) (int, error)
 }
 
-// Exec is a command for a running box. It goes through the agent, which waits until the user exists.
+// Exec is a command for a running box. It goes through the agent, which waits until the user exists. The groups of the
+// box are those of its user, and of its user of shells.
 type Exec struct {
 	Argv  []string // empty with Login: an interactive shell
 	Login bool     // through a login shell: one word is its command text, several words run as they are

@@ -68,6 +68,7 @@ type Boot struct {
 
 	// Users by name to make or to adopt, in this order; each may use sudo
 	// without a password where it is installed. A numeric user needs no entry.
+	// In an unprivileged box they are not made; only their numbers count.
 	Users []UserBoot `json:"users,omitempty"`
 
 	// User of the box, idle or not: the command runs as this one, who also gets
@@ -75,7 +76,7 @@ type Boot struct {
 	// An image's USER may stand here as it is.
 	User string `json:"user,omitempty"`
 	// Groups the command has besides those the box's /etc/group gives User.
-	// Names or numbers.
+	// Names or numbers; those that the box lacks are made.
 	Groups []string `json:"groups,omitempty"`
 
 	// Argv is the command; none: the box idles. Its environment is the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/envyhq/envy/internal/agent/wire"
@@ -25,7 +24,9 @@ func bootOf(b driver.NewBox, about engineInfo, id string) (wire.Boot, error) {
 	boot := wire.Boot{
 		ID:           id,
 		Unprivileged: unprivileged(b.Spec),
-		User:         commandUser(b),
+		Users:        usersOf(b.Spec, about),
+		User:         commandUser(b, about),
+		Groups:       b.Spec.Groups,
 		Argv:         argv,
 		Dir:          workdirOf(b),
 		Gate:         b.Gate,
@@ -37,10 +38,6 @@ func bootOf(b driver.NewBox, about engineInfo, id string) (wire.Boot, error) {
 	}
 	if boot.Unprivileged {
 		return boot, nil
-	}
-	boot.Users = usersOf(b.Spec, about)
-	if len(boot.Users) == 0 {
-		boot.Groups = b.Spec.Groups
 	}
 	boot.Volumes = volumeTargets(b)
 	return boot, nil
@@ -87,11 +84,14 @@ func commandOf(b driver.NewBox) ([]string, error) {
 	return nil, nil
 }
 
-// commandUser is who runs the command: the override's, the spec's, else the image's own.
-func commandUser(b driver.NewBox) string {
+// commandUser is who runs the command: the override's, the spec's, else the image's own; in an unprivileged box who all
+// of it runs as.
+func commandUser(b driver.NewBox, about engineInfo) string {
 	switch {
 	case b.Run != nil && b.Run.User != "":
 		return b.Run.User
+	case unprivileged(b.Spec):
+		return containerUser(b, about)
 	case b.Spec.User != nil && b.Spec.User.Name != "":
 		return b.Spec.User.Name
 	}
@@ -124,15 +124,6 @@ func usersOf(s resource.BoxSpec, about engineInfo) []wire.UserBoot {
 		users = append(users, u)
 	}
 	return users
-}
-
-// named reports whether a user is one that may have to be made: neither root nor a number.
-func named(user string) bool {
-	if user == "" || user == "root" {
-		return false
-	}
-	_, err := strconv.Atoi(user)
-	return err != nil
 }
 
 // containerUser is the user of PID 1 and of every exec: root, who drops to the box's user, but in an unprivileged box,

@@ -81,7 +81,7 @@ func TestBootOf(t *testing.T) {
 			},
 			want: wire.Boot{
 				Users: []wire.UserBoot{{Name: "dev", UID: 1000, GID: 1001, Adopt: true, Shell: "/bin/zsh", Groups: []string{"docker"}}},
-				User:  "dev", Argv: []string{"run"}, Dir: "/workspace", Gate: true, StopSignal: "USR1",
+				User:  "dev", Groups: []string{"docker"}, Argv: []string{"run"}, Dir: "/workspace", Gate: true, StopSignal: "USR1",
 				Volumes: []string{"/data", "/image", "/theirs"}, SafeDirs: []string{"/workspace"},
 			},
 		},
@@ -103,8 +103,16 @@ func TestBootOf(t *testing.T) {
 		},
 		{
 			name: "read-only root",
-			box:  driver.NewBox{Spec: resource.BoxSpec{User: dev, ReadOnly: true}, Volumes: map[string]string{"/v": "v"}},
-			want: wire.Boot{User: "dev", Unprivileged: true},
+			box:  driver.NewBox{Spec: resource.BoxSpec{User: dev, ReadOnly: true, Groups: []string{"9"}}, Volumes: map[string]string{"/v": "v"}},
+			want: wire.Boot{
+				User: "1000:1001", Users: []wire.UserBoot{{Name: "dev", UID: 1000, GID: 1001, Adopt: true, Groups: []string{"9"}}},
+				Groups: []string{"9"}, Unprivileged: true,
+			},
+		},
+		{
+			name: "dropped capabilities and the image's own user",
+			box:  driver.NewBox{Spec: resource.BoxSpec{CapDrop: []string{"ALL"}}, Fact: resource.ImageFact{User: "app"}},
+			want: wire.Boot{User: "app", Unprivileged: true},
 		},
 		{
 			name: "oneshot is named by its spec",

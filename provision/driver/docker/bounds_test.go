@@ -88,7 +88,7 @@ func TestHalfAContainer(t *testing.T) {
 			"size":    func() error { _, _, err := e.Size(t.Context(), "x"); return err },
 			"stop":    func() error { return e.StopBox(t.Context(), "x", 0) },
 			"connect": func() error { return e.Connect(t.Context(), "n", "x", driver.Join{}) },
-			"user":    func() error { _, err := e.userIn(t.Context(), "x", ""); return err },
+			"inside":  func() error { _, err := e.inside(t.Context(), "x"); return err },
 		} {
 			if err := ask(); !driver.Is(err, driver.Failed) {
 				t.Errorf("%s of %s: %v", name, half, err)

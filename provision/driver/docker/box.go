@@ -54,6 +54,9 @@ func (e *Engine) finish(ctx context.Context, id string, b driver.NewBox, c creat
 			return err
 		}
 	}
+	if err := e.groupsThere(ctx, id, b.Name, c.host); err != nil {
+		return err
+	}
 	return e.fillAgent(ctx, v, id, b.Image)
 }
 

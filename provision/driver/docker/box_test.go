@@ -167,6 +167,22 @@ func testUnprivileged(p project, spec resource.BoxSpec) {
 }
 
 // A host folder that is gone makes the engine deny every path: what is in the box is unknown, not absent.
+func TestGroupThatNobodyCanMake(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	b := p.box(resource.BoxSpec{ReadOnly: true, Groups: []string{"7", "nogroup", "render"}})
+	_, err := p.e.CreateBox(t.Context(), b)
+	if !driver.Is(err, driver.Invalid) || !strings.Contains(err.Error(), `no group "render"`) {
+		t.Errorf("error %v", err)
+	}
+	if seen, err := p.e.Observe(t.Context(), p.id); err != nil || len(seen.Boxes) > 0 {
+		t.Errorf("left: %+v, %v", seen.Boxes, err)
+	}
+	b.Spec.Groups = b.Spec.Groups[:2]
+	if got := p.sh(p.up(b), "id -G"); got != "0 7 65534" {
+		t.Errorf("groups %q", got)
+	}
+}
+
 func TestGoneShareIsUnknown(t *testing.T) {
 	p := newProject(t, openEngine(t))
 	source := t.TempDir() + "/share"

@@ -123,11 +123,7 @@ func healthcheckOf(b driver.NewBox, boot wire.Boot) (*container.HealthConfig, er
 	if err != nil {
 		return nil, invalid("check", b.Name, err.Error(), err)
 	}
-	probe := wire.Exec{User: boot.User, Groups: boot.Groups, Argv: argv, Dir: boot.Dir}
-	if boot.Unprivileged {
-		probe.User, probe.Groups = "", nil
-	}
-	argument, err := wire.Encode(probe)
+	argument, err := wire.Encode(wire.Exec{User: boot.User, Groups: boot.Groups, Argv: argv, Dir: boot.Dir})
 	if err != nil {
 		return nil, invalid("check", b.Name, err.Error(), err)
 	}

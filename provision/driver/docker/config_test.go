@@ -54,13 +54,16 @@ func creationCases() map[string]driver.NewBox {
 	thrown := full
 	thrown.Run = &driver.Override{Command: []string{"sh"}, TTY: true, Stdin: true}
 	return map[string]driver.NewBox{
-		"full":  full,
-		"run":   thrown,
-		"idle":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Networks: networks, Fact: resource.ImageFact{Healthcheck: &resource.HealthSpec{Command: []string{"CMD", "x"}}}},
-		"host":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "host", Service: true}, Fact: resource.ImageFact{Cmd: []string{"nginx"}}},
-		"none":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "none", Privileged: true, GPUs: "all"}},
-		"peer":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "box:db", GPUs: resource.GPUDevices + "0,id2"}, Peer: "abc"},
-		"bare":  {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{ReadOnly: true, User: &resource.UserSpec{Name: "dev", UID: 1000, GID: 1000}}},
+		"full": full,
+		"run":  thrown,
+		"idle": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Networks: networks, Fact: resource.ImageFact{Healthcheck: &resource.HealthSpec{Command: []string{"CMD", "x"}}}},
+		"host": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "host", Service: true}, Fact: resource.ImageFact{Cmd: []string{"nginx"}}},
+		"none": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "none", Privileged: true, GPUs: "all"}},
+		"peer": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{NetworkMode: "box:db", GPUs: resource.GPUDevices + "0,id2"}, Peer: "abc"},
+		"bare": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{
+			ReadOnly: true, User: &resource.UserSpec{Name: "dev", UID: 1000, GID: 1000}, Groups: []string{"video", "7"},
+			Healthcheck: &resource.HealthSpec{Command: []string{"CMD", "ok"}},
+		}},
 		"bound": {Name: "shop-web", Hostname: "web", Image: "nginx", Labels: labels, Spec: resource.BoxSpec{Workdir: "/work", Path: []string{"/opt/bin"}}},
 	}
 }

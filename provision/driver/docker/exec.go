@@ -17,11 +17,13 @@ import (
 // Exec implements driver.Execer. The command is found again by a mark in its environment, because engines cannot signal
 // an exec and it outlives its client.
 func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.Streams) (int, error) {
-	user, err := e.userIn(ctx, id, x.User)
+	in, err := e.inside(ctx, id)
 	if err != nil {
 		return 0, err
 	}
-	argument, err := wire.Encode(wire.Exec{User: user, Argv: x.Argv, Login: x.Login, Shell: x.Shell, Dir: x.Dir, Env: pairs(x.Env)})
+	argument, err := wire.Encode(wire.Exec{
+		User: in.user(x.User), Groups: in.groups(x.User), Argv: x.Argv, Login: x.Login, Shell: x.Shell, Dir: x.Dir, Env: pairs(x.Env),
+	})
 	if err != nil {
 		return 0, invalid("run in", id, err.Error(), err)
 	}

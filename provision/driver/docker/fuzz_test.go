@@ -106,7 +106,7 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return e.RemoveImage(ctx, "x") },
 		func() error { return second(e.WaitExit(ctx, id)) },
 		func() error { return e.Logs(ctx, id, driver.LogOptions{}, io.Discard, io.Discard) },
-		func() error { return second(e.userIn(ctx, id, "")) },
+		func() error { return second(e.inside(ctx, id)) },
 	}
 }
 

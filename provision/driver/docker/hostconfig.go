@@ -47,6 +47,9 @@ func hostConfig(b driver.NewBox, about engineInfo, agentVolume string) (*contain
 			DeviceRequests: gpusOf(s.GPUs),
 		},
 	}
+	if unprivileged(s) { // nobody in the box may set them
+		h.GroupAdd = s.Groups
+	}
 	for _, u := range s.Ulimits {
 		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}

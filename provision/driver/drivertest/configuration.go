@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -8,7 +9,7 @@ import (
 )
 
 func configurationTests() []test {
-	return []test{
+	return append([]test{
 		{"environment", testEnvironment},
 		{"path", testPath},
 		{"working directory", testWorkdir},
@@ -18,7 +19,7 @@ func configurationTests() []test {
 		{"entrypoint and command", testEntrypoint},
 		{"image missing", testImageMissing},
 		{"copied folder", testCopyIn},
-	}
+	}, groupTests()...)
 }
 
 func testEnvironment(b *bench) {
@@ -115,4 +116,59 @@ func testCopyIn(b *bench) {
 	b.want(id, "cat /srv/copy/a.txt /srv/copy/sub/b.txt", "A\nB")
 	b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/again"))
 	b.want(id, "cat /srv/again/sub/b.txt", "B")
+}
+
+// groupTests: the groups of a box are those of its user and of its user of shells, whoever these are.
+func groupTests() []test {
+	dev := &resource.UserSpec{Name: "dev", UID: 4711, GID: 4712}
+	number := &resource.UserSpec{Name: "4711:4712"}
+	root := &resource.UserSpec{Name: "root"}
+	var tests []test
+	for name, tc := range map[string]groupCase{
+		"the image's user":              {resource.BoxSpec{}, "0 4713", ""},
+		"root":                          {resource.BoxSpec{User: root}, "0 4713", ""},
+		"a made user":                   {resource.BoxSpec{User: dev}, "4712 4713", ""},
+		"a number":                      {resource.BoxSpec{User: number}, "4712 4713", ""},
+		"another user of shells":        {resource.BoxSpec{User: dev, Login: root}, "4712 4713", "0 4713"},
+		"a name without root":           {resource.BoxSpec{User: dev, ReadOnly: true}, "4712 4713", ""},
+		"a number without capabilities": {resource.BoxSpec{User: number, CapDrop: []string{"ALL"}}, "4712 4713", ""},
+		"root without capabilities":     {resource.BoxSpec{CapDrop: []string{"ALL"}}, "0 4713", ""},
+	} {
+		tests = append(tests, test{"groups of " + name, tc.run})
+	}
+	return tests
+}
+
+// groupCase is a box with the group 4713: what id -G says, and says of the user of shells where that is another.
+type groupCase struct {
+	spec        resource.BoxSpec
+	want, login string
+}
+
+// run looks wherever something runs in the box.
+func (c groupCase) run(b *bench) {
+	check := resource.HealthSpec{Command: []string{"CMD-SHELL", `test "$(id -G)" = "` + c.want + `"`}, Interval: 1000}
+	id := b.up("web", command("id -G; sleep 1000"), func(n *driver.NewBox) {
+		n.Spec.User, n.Spec.Login, n.Spec.ReadOnly, n.Spec.CapDrop = c.spec.User, c.spec.Login, c.spec.ReadOnly, c.spec.CapDrop
+		n.Spec.Groups, n.Spec.Healthcheck = []string{"4713"}, &check
+		n.Spec.Mounts = []resource.MountSpec{{Type: resource.MountTmpfs, Target: "/tmp"}}
+	})
+	b.wantLog(id, c.want)
+	b.must(b.d.WaitHealthy(b.ctx, id, check))
+	b.eventually("the engine's own check passes", func() bool { return b.box(id).Health == resource.HealthHealthy })
+	users := map[string]string{"": c.want}
+	if u := c.spec.User; u != nil {
+		users[u.Name] = c.want
+	}
+	if u := c.spec.Login; u != nil {
+		users[u.Name] = c.login
+	}
+	for user, want := range users {
+		b.wantAs(id, user, "id -G", want)
+		var out bytes.Buffer
+		b.must(b.d.Provision(b.ctx, id, resource.ProvisionScript{Name: "p", Script: "id -G", User: user}, &out))
+		if out.String() != want+"\n" {
+			b.Errorf("a provisioner as %q has the groups %q, want %q", user, out.String(), want)
+		}
+	}
 }

@@ -168,6 +168,9 @@ func (s *state) execProcess(b *box, x driver.Exec, dir string) (*process, error)
 	case len(argv) == 0:
 		return nil, fail(driver.Invalid, "exec", object(b), "No exec command specified")
 	}
+	if x.User == "" {
+		x.User = s.boxUser(b)
+	}
 	if _, ok := s.identify(b, x.User); !ok {
 		return nil, fail(driver.Failed, "exec", object(b), "unable to find user "+x.User+": no matching entries in passwd file")
 	}

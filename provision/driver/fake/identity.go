@@ -50,10 +50,32 @@ func (s *state) boxUser(b *box) string {
 	if b.Spec.User != nil {
 		return b.Spec.User.Name
 	}
-	if img := s.Images[b.ImageID]; img != nil && b.runsCommand() {
+	if img := s.Images[b.ImageID]; img != nil {
 		return img.Fact.User
 	}
 	return ""
+}
+
+// groups are the box's for its user and for the user of shells. One by name gets a number as the agent gives it.
+func (s *state) groups(b *box, user string) []int {
+	members := []string{s.boxUser(b)}
+	if l := b.Spec.Login; l != nil {
+		members = append(members, l.Name)
+	}
+	if !slices.Contains(members, user) {
+		return nil
+	}
+	var groups []int
+	free := 999
+	for _, name := range b.Spec.Groups {
+		gid, err := strconv.Atoi(name)
+		if err != nil {
+			gid = free
+			free--
+		}
+		groups = append(groups, gid)
+	}
+	return groups
 }
 
 func (b *box) runsCommand() bool {

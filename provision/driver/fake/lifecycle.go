@@ -164,6 +164,7 @@ func (s *state) launch(b *box, now time.Time) {
 // newProcess is a program that is about to run.
 func (s *state) newProcess(b *box, argv []string, user, dir string) *process {
 	id, _ := s.identify(b, user)
+	id.Groups = s.groups(b, user)
 	b.Pids++
 	p := &process{PID: 100 + b.Pids, User: id, Env: s.environment(b, id)}
 	if img := s.Images[b.ImageID]; dir == "" && img != nil {

@@ -42,6 +42,7 @@ type identity struct {
 	UID, GID int
 	Name     string // "" when the box has no name for it
 	Home     string
+	Groups   []int `json:",omitempty"` // besides GID
 }
 
 // machine lets a process go on.

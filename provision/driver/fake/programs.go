@@ -48,7 +48,7 @@ func (m *machine) builtin(name string, args []string) func() int {
 		return func() int { m.emit(1, strings.Join(args, " ")+"\n"); return 0 }
 	case "env", "export", "unset", "set", "cd", "pwd", "id", "whoami", "hostname", "tty", "stty":
 		return func() int { return m.surroundings(name, args) }
-	case "cat", "touch", "mkdir", "rm", "ls", "cp", "mv":
+	case "cat", "touch", "mkdir", "rm", "ls", "cp", "mv", "stat":
 		return func() int { return m.fileProgram(name, args) }
 	case "test", "[":
 		return func() int { return m.test(args) }
@@ -185,6 +185,9 @@ func (m *machine) printID(name string, args []string, id identity) int {
 		m.emit(1, strconv.Itoa(id.UID)+"\n")
 	case "-g":
 		m.emit(1, strconv.Itoa(id.GID)+"\n")
+	case "-G":
+		list := append([]int{id.GID}, id.Groups...)
+		m.emit(1, strings.Trim(fmt.Sprint(list), "[]")+"\n")
 	case "-un":
 		if id.Name == "" {
 			return m.emitError(fmt.Sprintf("%s: unknown ID %d", name, id.UID), 1)
