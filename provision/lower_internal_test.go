@@ -10,24 +10,6 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-func TestCopyOwner(t *testing.T) {
-	for name, tc := range map[string]struct {
-		user *resource.UserSpec
-		want [2]int
-	}{
-		"none":        {nil, [2]int{0, 0}},
-		"root":        {&resource.UserSpec{Name: "root"}, [2]int{0, 0}},
-		"name":        {&resource.UserSpec{Name: "dev", UID: 7, GID: 8}, [2]int{7, 8}},
-		"uid":         {&resource.UserSpec{Name: "1000"}, [2]int{1000, 0}},
-		"uid and gid": {&resource.UserSpec{Name: "1000:33"}, [2]int{1000, 33}},
-	} {
-		uid, gid := copyOwner(tc.user)
-		if diff := cmp.Diff(tc.want, [2]int{uid, gid}); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
-	}
-}
-
 // TestLowerProvision: less than a second is a limit, and null takes a variable away and counts as a change.
 func TestLowerProvision(t *testing.T) {
 	lowered := func(env ...config.EnvVar) resource.BoxWanted {

@@ -26,7 +26,7 @@ type Host interface {
 	// Tree is a build context's folder, by its path on the host.
 	Tree(path string) (recipe.Source, error)
 	// Archive is a tar of a folder, or of one file, for a share of mode copy.
-	Archive(path string, uid, gid int) (io.ReadCloser, error)
+	Archive(path string) (io.ReadCloser, error)
 	// Worktree tells of the linked git worktree that the checkout is; nil when it is none.
 	Worktree() *Worktree
 	// MakeMountPoint makes the missing folder or file in a shared folder that a further mount needs, as the caller.

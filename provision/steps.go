@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -132,21 +131,6 @@ func enclosingShare(mounts []resource.MountSpec, m resource.MountSpec) (share re
 }
 
 // Archive implements apply.Host.
-func (h *hostSteps) Archive(m resource.MountSpec, user *resource.UserSpec) (io.ReadCloser, error) {
-	uid, gid := copyOwner(user)
-	return h.g.env.Host.Archive(m.Source, uid, gid)
-}
-
-// copyOwner is the box's user: root, a number as written, or the ids that a name is made with.
-func copyOwner(user *resource.UserSpec) (uid, gid int) {
-	if user == nil {
-		return 0, 0
-	}
-	if !numericUser(user.Name) {
-		return user.UID, user.GID
-	}
-	first, second, _ := strings.Cut(user.Name, ":")
-	uid, _ = strconv.Atoi(first)  // numericUser has read it
-	gid, _ = strconv.Atoi(second) // none: root's, as the engine takes it
-	return uid, gid
+func (h *hostSteps) Archive(m resource.MountSpec) (io.ReadCloser, error) {
+	return h.g.env.Host.Archive(m.Source)
 }

@@ -86,12 +86,12 @@ func (c contextTree) Open(name string) (fs.File, error) {
 }
 
 // Archive implements provision.Host.
-func (h *host) Archive(path string, uid, gid int) (io.ReadCloser, error) {
+func (h *host) Archive(path string) (io.ReadCloser, error) {
 	place, err := h.resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	return hostfs.Archive(context.Background(), place.Real, uid, gid) // whoever reads it closes it
+	return hostfs.Archive(context.Background(), place.Real) // whoever reads it closes it
 }
 
 // Worktree implements provision.Host.

@@ -86,7 +86,7 @@ func TestHostRefusesSwappedPaths(t *testing.T) {
 	if _, err := h.Tree(swapped); err == nil {
 		t.Error("as a build context")
 	}
-	if _, err := h.Archive(swapped, 1, 1); err == nil {
+	if _, err := h.Archive(swapped); err == nil {
 		t.Error("as a copy")
 	}
 	if err := h.MakeMountPoint(swapped, "modules", true); err == nil {

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 )
 
-// Archive streams a folder, or one file, as a tar whose members belong to uid and gid. A folder's members are named
+// Archive streams a folder, or one file, as a tar that says nothing of owners. A folder's members are named
 // relative to it, after a first one, "./", that has the folder's own mode; a file's one member is named ".", for it becomes the target itself.
 // Links are kept as links; sockets, FIFOs and devices are left out. A file that changes its size while it is read is an
 // error. source must have been resolved. Close the archive, read to its end or not; ctx ends it with its cause.
-func Archive(ctx context.Context, source string, uid, gid int) (io.ReadCloser, error) {
+func Archive(ctx context.Context, source string) (io.ReadCloser, error) {
 	r, err := resolve(source)
 	switch {
 	case err != nil:
@@ -38,7 +38,7 @@ func Archive(ctx context.Context, source string, uid, gid int) (io.ReadCloser, e
 	a := &archive{PipeReader: reader, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
-		w := archiver{tree: t, tar: tar.NewWriter(writer), uid: uid, gid: gid}
+		w := archiver{tree: t, tar: tar.NewWriter(writer)}
 		_ = writer.CloseWithError(errors.Join(w.write(ctx, base), t.Close())) // it returns no error
 	}()
 	return a, nil
@@ -60,10 +60,9 @@ func (a *archive) Close() error {
 }
 
 type archiver struct {
-	tree     *Tree
-	tar      *tar.Writer
-	uid, gid int
-	file     bool // one file, not a folder
+	tree *Tree
+	tar  *tar.Writer
+	file bool // one file, not a folder
 }
 
 func (a *archiver) write(ctx context.Context, base string) error {
@@ -111,7 +110,7 @@ func (a *archiver) member(e Entry) error {
 	if info.IsDir() {
 		head.Name += "/"
 	}
-	head.Uid, head.Gid, head.Uname, head.Gname = a.uid, a.gid, "", ""
+	head.Uid, head.Gid, head.Uname, head.Gname = 0, 0, "", ""
 	if err := a.tar.WriteHeader(head); err != nil {
 		return fmt.Errorf("archive %s: %w", e.Name, err)
 	}

@@ -37,30 +37,30 @@ func TestArchive(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(dir, "d/b"), 0o600))
 	for name, want := range map[string][]string{
 		"d": {
-			"./ 750 7:8 ", "b 600 7:8 bee", "link 777 7:8 /etc/passwd", "sub/ 755 7:8 ", "sub/c 644 7:8 sea", "sub/empty/ 755 7:8 ",
+			"./ 750 0:0 ", "b 600 0:0 bee", "link 777 0:0 /etc/passwd", "sub/ 755 0:0 ", "sub/c 644 0:0 sea", "sub/empty/ 755 0:0 ",
 		},
-		"d/b": {". 600 7:8 bee"},
+		"d/b": {". 600 0:0 bee"},
 	} {
-		a, err := Archive(t.Context(), filepath.Join(dir, name), 7, 8)
+		a, err := Archive(t.Context(), filepath.Join(dir, name))
 		must(t, err)
 		if diff := cmp.Diff(want, members(t, a)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 		must(t, a.Close())
 	}
-	if _, err := Archive(t.Context(), filepath.Join(dir, "l"), 7, 8); err == nil {
+	if _, err := Archive(t.Context(), filepath.Join(dir, "l")); err == nil {
 		t.Error("followed a link")
 	}
-	if _, err := Archive(t.Context(), filepath.Join(dir, "none"), 7, 8); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Archive(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
-	a, err := Archive(t.Context(), filepath.Join(dir, "d"), 7, 8)
+	a, err := Archive(t.Context(), filepath.Join(dir, "d"))
 	must(t, err)
 	must(t, a.Close()) // unread: it must not wait for a reader
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("interrupted")
 	cancel(reason)
-	a, err = Archive(ctx, filepath.Join(dir, "d"), 7, 8)
+	a, err = Archive(ctx, filepath.Join(dir, "d"))
 	must(t, err)
 	if _, err := io.ReadAll(a); !errors.Is(err, reason) {
 		t.Errorf("cancelled: %v", err)

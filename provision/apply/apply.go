@@ -34,8 +34,8 @@ type Host interface {
 	Build(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
 	// Prepare makes mount points and `create` folders before a box is made, and checks that its sources are there.
 	Prepare(spec resource.BoxSpec) error
-	// Archive is a share of mode copy as a tar stream, owned by the box's user.
-	Archive(m resource.MountSpec, user *resource.UserSpec) (io.ReadCloser, error)
+	// Archive is a share of mode copy as a tar stream.
+	Archive(m resource.MountSpec) (io.ReadCloser, error)
 }
 
 // Options say how to run a plan.

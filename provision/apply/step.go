@@ -153,7 +153,7 @@ func (r *runner) output(s plan.Step) io.Writer {
 }
 
 func (r *runner) copyIn(ctx context.Context, s plan.Step) error {
-	stream, err := r.host.Archive(*s.Copy, s.User)
+	stream, err := r.host.Archive(*s.Copy)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,8 @@ type Mutator interface {
 	Connect(ctx context.Context, network, id string, j Join) error
 	// Disconnect takes a box off a network, also off one that is gone. One that is not on it is fine.
 	Disconnect(ctx context.Context, network, id string) error
-	// CopyIn copies a host folder or file into a box once (mode = "copy"), owned by the given uid and gid.
+	// CopyIn copies a folder or a file, as an archive, into a box (mode = "copy"). It is then the box's user's, by the ids
+	// that this one has in the box, whatever the archive says; what was there stays as it is.
 	CopyIn(ctx context.Context, id string, tar io.Reader, target string) error
 }
 

@@ -135,7 +135,7 @@ func (p *planner) make(w resource.BoxWanted, spec resource.BoxSpec, target Targe
 	for _, m := range copies(w.Spec) {
 		step = p.step(Step{
 			Op: OpCopyIn, Address: resource.Address{Kind: resource.KindShare, Box: w.Replica(), Name: m.Name}, Target: target,
-			Name: m.Source, Needs: []int{step}, Origin: w.OriginOf("share." + m.Name), Copy: &m, User: spec.User,
+			Name: m.Source, Needs: []int{step}, Origin: w.OriginOf("share." + m.Name), Copy: &m,
 		})
 	}
 	return step, first, true

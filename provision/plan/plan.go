@@ -148,7 +148,6 @@ type Step struct {
 	Script  *resource.ProvisionScript `json:"-"`
 	Health  *resource.HealthSpec      `json:"-"`
 	Copy    *resource.MountSpec       `json:"-"`
-	User    *resource.UserSpec        `json:"-"` // who owns what is copied
 	Secrets []string                  `json:"-"` // sensitive values of the box, taken out of what it prints
 	Loss    *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
 	Diff    bool                      `json:"-"` // OpRelease: record which paths changed; files {} alone need no diff

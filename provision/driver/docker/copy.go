@@ -16,14 +16,22 @@ import (
 // Engines unpack only into folders that are there, so the archive goes to / with whole names, and folders that are
 // missing are made.
 func (e *Engine) CopyIn(ctx context.Context, id string, archive io.Reader, target string) error {
+	in, err := e.inside(ctx, id)
+	if err != nil {
+		return err
+	}
+	owner, err := ownerOf(in.boot, func(file string) (accounts, error) { return e.accounts(ctx, id, file) })
+	if err != nil {
+		return e.classify(err, "copy into", boxObject(id))
+	}
 	whole, into := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		err := moveArchive(into, archive, target)
+		err := moveArchive(into, archive, target, owner)
 		into.CloseWithError(err) // nil is EOF
 		packed <- err
 	}()
-	err := e.api.CopyToContainer(ctx, id, "/", whole, container.CopyToContainerOptions{})
+	err = e.api.CopyToContainer(ctx, id, "/", whole, container.CopyToContainerOptions{})
 	whole.CloseWithError(errStopped)
 	if failed := <-packed; failed != nil && !errors.Is(failed, errStopped) {
 		err = fmt.Errorf("pack %s: %w", target, failed)
@@ -34,8 +42,9 @@ func (e *Engine) CopyIn(ctx context.Context, id string, archive io.Reader, targe
 // errStopped: the engine takes no more of an archive.
 var errStopped = errors.New("the engine stopped reading")
 
-// moveArchive copies an archive with its names put below target. A name that leads out of the archive is an error.
-func moveArchive(to io.Writer, from io.Reader, target string) error {
+// moveArchive copies an archive with its names put below target and all of it given to owner. A name that leads out of
+// the archive is an error.
+func moveArchive(to io.Writer, from io.Reader, target string, owner ids) error {
 	in, out := tar.NewReader(from), tar.NewWriter(to)
 	move := func(name string) (string, error) {
 		clean := path.Clean(name)
@@ -63,6 +72,7 @@ func moveArchive(to io.Writer, from io.Reader, target string) error {
 				return err
 			}
 		}
+		h.Uid, h.Gid, h.Uname, h.Gname = owner.uid, owner.gid, "", ""
 		if err := out.WriteHeader(h); err != nil {
 			return err
 		}

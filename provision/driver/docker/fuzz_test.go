@@ -283,7 +283,7 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// FuzzArchive: what is copied into a box stays below its target.
+// FuzzArchive: what is copied into a box stays below its target, and is its owner's.
 func FuzzArchive(f *testing.F) {
 	for _, name := range []string{"a", ".", "../x", "/etc/passwd", "a/../../x"} {
 		packed, err := archiveOf(entry{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: 1}, []byte("x")}, entry{tar.Header{Typeflag: tar.TypeLink, Name: "l", Linkname: name}, nil})
@@ -295,7 +295,7 @@ func FuzzArchive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packed []byte, target string) {
 		target = path.Clean("/" + target)
 		var out bytes.Buffer
-		if err := moveArchive(&out, bytes.NewReader(packed), target); err != nil {
+		if err := moveArchive(&out, bytes.NewReader(packed), target, ids{7, 8}); err != nil {
 			return
 		}
 		below := func(name string) bool { return within(path.Clean("/"+name), target) || target == "/" }
@@ -309,6 +309,9 @@ func FuzzArchive(f *testing.F) {
 			}
 			if !below(h.Name) || h.Typeflag == tar.TypeLink && !below(h.Linkname) {
 				t.Errorf("%q (%q) is not below %q", h.Name, h.Linkname, target)
+			}
+			if h.Uid != 7 || h.Gid != 8 || h.Uname+h.Gname != "" {
+				t.Errorf("%q belongs to %d:%d %q:%q", h.Name, h.Uid, h.Gid, h.Uname, h.Gname)
 			}
 		}
 	})

@@ -19,6 +19,7 @@ func configurationTests() []test {
 		{"entrypoint and command", testEntrypoint},
 		{"image missing", testImageMissing},
 		{"copied folder", testCopyIn},
+		{"copied folder's owner", testCopyInOwner},
 	}, groupTests()...)
 }
 
@@ -116,6 +117,29 @@ func testCopyIn(b *bench) {
 	b.want(id, "cat /srv/copy/a.txt /srv/copy/sub/b.txt", "A\nB")
 	b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/again"))
 	b.want(id, "cat /srv/again/sub/b.txt", "B")
+}
+
+// testCopyInOwner: what is copied belongs to the box's user, before the box ran and after; what was there does not.
+func testCopyInOwner(b *bench) {
+	for name, tc := range map[string]struct {
+		user *resource.UserSpec
+		want string
+	}{
+		"nobody":  {nil, "0:0"},
+		"root":    {&resource.UserSpec{Name: "root"}, "0:0"},
+		"number":  {&resource.UserSpec{Name: "4711"}, "4711:0"},
+		"numbers": {&resource.UserSpec{Name: "4711:4712"}, "4711:4712"},
+		"made":    {&resource.UserSpec{Name: "dev", UID: 4711, GID: 4712}, "4711:4712"},
+		"adopted": {&resource.UserSpec{Name: "dev", UID: 4711, GID: 4712, Adopt: true}, "4711:4712"},
+	} {
+		id := b.create(b.newBox(name, func(n *driver.NewBox) { n.Spec.User = tc.user }))
+		archive := func() *tarFile { return newTar(b.T, map[string]string{"a.txt": "A\n", "sub/b.txt": "B\n"}) }
+		b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/copy"))
+		b.start(id)
+		b.must(b.d.CopyIn(b.ctx, id, archive(), "/srv/copy/later"))
+		b.want(id, "stat -c %u:%g /srv/copy/a.txt /srv/copy/sub /srv/copy/sub/b.txt /srv/copy/later/a.txt /etc",
+			strings.Repeat(tc.want+"\n", 4)+"0:0")
+	}
 }
 
 // groupTests: the groups of a box are those of its user and of its user of shells, whoever these are.

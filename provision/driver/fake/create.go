@@ -10,7 +10,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -175,8 +174,13 @@ func (e *Engine) CopyIn(ctx context.Context, id string, archive io.Reader, targe
 		if err != nil {
 			return err
 		}
+		who, ok := s.identify(b, s.boxUser(b))
+		if !ok {
+			return fail(driver.Failed, "copy", object(b), "the box has no user "+s.boxUser(b))
+		}
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			f := *files[name]
+			f.Owner = fmt.Sprintf("%d:%d", who.UID, who.GID)
 			if err := s.putAll(b, path.Join(target, name), &f); err != nil {
 				return fail(driver.Failed, "copy", object(b), fmt.Sprintf("%s: %v", path.Join(target, name), err))
 			}
@@ -198,8 +202,7 @@ func readTar(r io.Reader) (map[string]*file, error) {
 			return nil, fmt.Errorf("archive: %w", err)
 		}
 		f := &file{
-			MTime: h.ModTime, Mode: uint32(h.Mode) & 0o7777, Owner: strconv.Itoa(h.Uid) + ":" + strconv.Itoa(h.Gid), // masked
-			Dir: h.Typeflag == tar.TypeDir,
+			MTime: h.ModTime, Mode: uint32(h.Mode) & 0o7777, Dir: h.Typeflag == tar.TypeDir, // masked
 		}
 		if h.Typeflag == tar.TypeReg {
 			if f.Content, err = io.ReadAll(t); err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,9 @@ func (m *machine) operands(args []string) (options string, paths []string) {
 }
 
 func (m *machine) fileProgram(name string, args []string) int {
+	if name == "stat" {
+		return m.stat(args)
+	}
 	options, paths := m.operands(args)
 	switch name {
 	case "cat":
@@ -47,6 +51,22 @@ func (m *machine) fileProgram(name string, args []string) int {
 		}
 	}
 	return status
+}
+
+// stat is stat -c FORMAT PATH…, with owners in the format.
+func (m *machine) stat(args []string) int {
+	if len(args) < 2 || args[0] != "-c" {
+		return m.emitError("stat: only -c FORMAT is known", 1)
+	}
+	for _, name := range args[2:] {
+		f, err := m.s.lookUp(m.b, clean(m.top().Dir, name))
+		if err != nil {
+			return m.emitError(fmt.Sprintf("stat: %s: %v", name, err), 1)
+		}
+		owner, _ := m.s.identify(m.b, f.Owner)
+		m.emit(1, strings.NewReplacer("%u", strconv.Itoa(owner.UID), "%g", strconv.Itoa(owner.GID), "%n", name).Replace(args[1])+"\n")
+	}
+	return 0
 }
 
 func (m *machine) catInput() int {
