@@ -183,6 +183,14 @@ func TestGroupThatNobodyCanMake(t *testing.T) {
 	}
 }
 
+func TestOpenSystemPathsOnEngine(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{SecurityOpt: []string{"systempaths=unconfined"}}))
+	if got := p.sh(id, "grep -c ' /proc/' /proc/mounts; true"); got != "0" {
+		t.Errorf("%s paths below /proc are hidden or read-only", got)
+	}
+}
+
 func TestGoneShareIsUnknown(t *testing.T) {
 	p := newProject(t, openEngine(t))
 	source := t.TempDir() + "/share"

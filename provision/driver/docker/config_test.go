@@ -174,6 +174,28 @@ func TestRefusedConfigurations(t *testing.T) {
 }
 
 // The image's volumes are covered by whatever stands at their place.
+// TestSystemPaths: engines take this option from nobody; their clients send empty lists instead of it.
+func TestSystemPaths(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		options := []string{"no-new-privileges"}
+		if open {
+			options = append(options, "systempaths=unconfined")
+		}
+		h, err := hostConfig(driver.NewBox{Spec: resource.BoxSpec{SecurityOpt: options}}, engineInfo{}, "agent")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"no-new-privileges"}, h.SecurityOpt); diff != "" {
+			t.Error(diff)
+		}
+		for _, paths := range [][]string{h.MaskedPaths, h.ReadonlyPaths} {
+			if (paths != nil) != open || len(paths) > 0 {
+				t.Errorf("open %v: %#v; nil is the engine's own, empty is none", open, paths)
+			}
+		}
+	}
+}
+
 func TestImageVolumesAreCovered(t *testing.T) {
 	box := driver.NewBox{
 		Spec: resource.BoxSpec{Mounts: []resource.MountSpec{{Type: resource.MountTmpfs, Target: "/cache"}}},

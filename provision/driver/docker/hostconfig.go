@@ -37,7 +37,6 @@ func hostConfig(b driver.NewBox, about engineInfo, agentVolume string) (*contain
 		Privileged:     s.Privileged,
 		CapAdd:         slices.Clone(s.CapAdd),
 		CapDrop:        slices.Clone(s.CapDrop),
-		SecurityOpt:    s.SecurityOpt,
 		Sysctls:        s.Sysctls,
 		DNS:            s.DNS,
 		ExtraHosts:     extraHosts(s),
@@ -50,11 +49,19 @@ func hostConfig(b driver.NewBox, about engineInfo, agentVolume string) (*contain
 	if unprivileged(s) { // nobody in the box may set them
 		h.GroupAdd = s.Groups
 	}
+	// Engines leave this one to their clients.
+	h.SecurityOpt = slices.DeleteFunc(slices.Clone(s.SecurityOpt), func(option string) bool { return option == openSystemPaths })
+	if len(h.SecurityOpt) < len(s.SecurityOpt) {
+		h.MaskedPaths, h.ReadonlyPaths = []string{}, []string{}
+	}
 	for _, u := range s.Ulimits {
 		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
 	return h, nil
 }
+
+// openSystemPaths leaves nothing of /proc and /sys hidden or read-only.
+const openSystemPaths = "systempaths=unconfined"
 
 // swapFor is the memory and swap together that engines give to a memory limit by themselves. It is written out so that
 // a box made with a limit and one that got it later are the same.
