@@ -198,6 +198,9 @@ func NextDerivedPort(first, try int) int {
 	return minDerivedPort + (first-minDerivedPort+try)%span
 }
 
+// DerivedRange reports whether a number is one that a port without `host` may have.
+func DerivedRange(port int) bool { return minDerivedPort <= port && port <= maxDerivedPort }
+
 // checkPorts reports ports of one box that exclude each other.
 func (e *evaluation) checkPorts(plan *boxPlan) {
 	for i, p := range plan.ports {

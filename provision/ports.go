@@ -8,8 +8,8 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-// knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports), but for one with
-// auto whose wanted number was edited since.
+// knownPorts are the host ports of boxes that exist, from their labels: they stay the same (§2, Ports), but for one whose
+// wanted number was edited since, or taken out of the Envfile.
 func knownPorts(o resource.Observed, c *config.Project) map[config.PortKey]int {
 	out := map[config.PortKey]int{}
 	written := map[config.PortKey]int{}
@@ -33,7 +33,7 @@ func knownPorts(o resource.Observed, c *config.Project) map[config.PortKey]int {
 		_, suffix, _ := resource.SplitName(b.Name)
 		for _, p := range spec.Ports {
 			key := config.PortKey{Box: b.Owner.Box, Index: b.Owner.Index, Port: p.Name}
-			if p.Written != written[key] {
+			if p.Written != written[key] || p.Written == 0 && !config.DerivedRange(p.Host) {
 				continue
 			}
 			if _, known := out[key]; !known || suffix != resource.SuffixOld && suffix != resource.SuffixNew {
@@ -102,7 +102,7 @@ func nextFree(first, now int, taken []plan.PortTaken, known map[config.PortKey]i
 	for _, p := range known {
 		used[p] = true
 	}
-	derived := first >= 20000 && first <= 29999
+	derived := config.DerivedRange(first)
 	for try := 1; try < 10000; try++ {
 		n := first + try
 		if derived {
