@@ -57,6 +57,7 @@ func TestEngine(t *testing.T) {
 
 func testIdle(t *testing.T, e *engine) {
 	b := start(t, e.bare, wire.Boot{})
+	b.record() // it listens to signals now
 	must(t, "stop", "-t", "60", b.name)
 	if code := b.ended(); code != 0 {
 		t.Errorf("an idle box ended with %d, want 0 (137: it had to be killed)", code)

@@ -27,6 +27,7 @@ func (a *Agent) runExec(argument string) (int, error) {
 		if err := a.leaveMark(s, mark); err != nil {
 			return wire.ExitAgent, err
 		}
+		a.Environ = unset(a.Environ, []string{wire.MarkVariable}) // it is not the command's
 	}
 	who, err := a.identify(spec.User, spec.Groups)
 	if err != nil {

@@ -40,7 +40,8 @@ const (
 )
 
 // MarkVariable marks for VerbSignal what an exec becomes, where the environment
-// of VerbExec has it: up to 64 letters, digits, - and _.
+// of VerbExec has it: up to 64 letters, digits, - and _. What it becomes does
+// not get to see it.
 const MarkVariable = "ENVY_EXEC"
 
 // Exit codes of the agent's own. Anything else is the code of what it ran,
