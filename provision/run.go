@@ -17,7 +17,7 @@ type RunOptions struct {
 	Command []string
 	TTY     bool
 	User    string
-	Dir     string
+	Cwd     string // where the caller stands
 	Env     map[string]string
 	Streams driver.Streams
 	Timeout time.Duration
@@ -52,7 +52,7 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 	id, err := env.Engine.CreateBox(ctx, driver.NewBox{
 		Name: name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
 		Volumes: c.Volumes, Networks: nets, Peer: cmp.Or(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
-		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Stdin: o.Streams.In != nil, User: o.User, Dir: o.Dir, Env: o.Env},
+		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Size: o.Streams.Size, Stdin: o.Streams.In != nil, User: o.User, Dir: WorkdirOf(c.Spec, o.Cwd), Env: o.Env},
 	})
 	if err != nil {
 		return 0, err

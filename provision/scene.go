@@ -283,11 +283,11 @@ func Sizes(ctx context.Context, env Env, s *Scene) (map[string]Size, error) {
 	return out, nil
 }
 
-// WorkdirOf is the folder in the box that is the caller's: below the longest bind share that holds cwd, else the box's
-// own ("" leaves that to the engine).
-func WorkdirOf(b Box, cwd string) string {
-	best, dir := -1, b.Spec.Workdir
-	for _, m := range b.Spec.Mounts {
+// WorkdirOf is the folder in a box that is the caller's: below the longest bind share that holds cwd, else the box's own
+// ("" leaves that to the engine).
+func WorkdirOf(s resource.BoxSpec, cwd string) string {
+	best, dir := -1, s.Workdir
+	for _, m := range s.Mounts {
 		if m.Type != resource.MountBind || m.Git || !within(cwd, m.Source) || len(m.Source) <= best {
 			continue
 		}

@@ -129,13 +129,8 @@ func TestTerminalSession(t *testing.T) {
 		t.Errorf("no colours at a terminal: %q", x.text())
 	}
 	x.start("ssh")
-	// The size follows the start by a moment, so it is asked for until it is there.
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(x.text(), "30 100"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the size does not arrive: %q", x.text())
-		}
-		x.write("stty size\n")
-	}
+	x.write("stty size\n")
+	x.await("30 100")
 	if err := pty.Setsize(x.file, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (s *session) exec(ctx context.Context, names []string, x driver.Exec) error
 	if err != nil {
 		return err
 	}
-	x.User, x.Dir = provision.LoginOf(box), provision.WorkdirOf(box, s.workingDir())
+	x.User, x.Dir = provision.LoginOf(box), provision.WorkdirOf(*box.Spec, s.workingDir())
 	t := s.attach(ctx)
 	x.TTY, x.Env = t.tty, t.env
 	if err := t.engage(); err != nil {
@@ -121,6 +121,9 @@ func (s *session) attach(ctx context.Context) *attachment {
 		return t
 	}
 	t.env = map[string]string{"TERM": cmp.Or(s.app.getenv("TERM"), "xterm")}
+	if size, ok := s.streams.Size(); ok {
+		t.streams.Size = driver.Size(size)
+	}
 	sizes, stop := s.sizes()
 	t.streams.Resize = sizes
 	t.undo = append(t.undo, func() error { stop(); return nil })
@@ -168,13 +171,10 @@ func (t *attachment) detach() error {
 	return errors.Join(errs...)
 }
 
-// sizes tells the terminal's size at once, and each change. Call stop to end it.
+// sizes tells each change of the terminal's size. Call stop to end it.
 func (s *session) sizes() (<-chan driver.Size, func()) {
 	changes, stop := s.streams.Resizes()
-	out, done := make(chan driver.Size, 1), make(chan struct{})
-	if size, ok := s.streams.Size(); ok {
-		out <- driver.Size(size)
-	}
+	out, done := make(chan driver.Size), make(chan struct{})
 	var owner sync.WaitGroup
 	owner.Go(func() { follow(changes, out, done) })
 	return out, func() {
@@ -230,7 +230,7 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 	// The input is read once the box is made: only then the terminal is its own, and others need not wait for its end.
 	t.streams.In = &onFirstRead{Reader: t.streams.In, do: func() error { return errors.Join(s.unlock(), t.engage()) }}
 	code, err := provision.RunBox(ctx, env, project, box, provision.RunOptions{
-		ID: id, Command: command, TTY: t.tty, Env: t.env, Streams: t.streams,
+		ID: id, Command: command, Cwd: s.workingDir(), TTY: t.tty, Env: t.env, Streams: t.streams,
 	}, s.confirmLoss)
 	return ended(code, err, t.detach())
 }

@@ -183,6 +183,7 @@ type NewBox struct {
 type Override struct {
 	Command []string
 	TTY     bool
+	Size    Size // of the terminal, as in Streams
 	Stdin   bool
 	User    string
 	Dir     string
@@ -297,11 +298,13 @@ type Exec struct {
 	TTY   bool
 }
 
-// Streams are what a command is attached to. Resize carries terminal sizes; it may be nil.
+// Streams are what a command is attached to. Size is its terminal's at the start, zero where that is not known; an older
+// engine passes it on a moment later. Resize carries changes of it; it may be nil.
 type Streams struct {
 	In     io.Reader // nil: none
 	Out    io.Writer
 	Err    io.Writer
+	Size   Size
 	Resize <-chan Size
 	Signal <-chan string // signals to pass on: "INT", "TERM"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,15 @@ func TestEnter(t *testing.T) {
 	}
 	if r := p.ok("ssh", "-c", "id -un; pwd"); r.stdout != "dev\n/workspace\n" {
 		t.Errorf("ssh -c: %q", r.stdout)
+	}
+	if err := os.Mkdir(filepath.Join(p.dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"ssh", "--"}, {"exec", "web"}, {"run", "web"}} {
+		r := p.ok(append(append([]string{"-C", "sub"}, args...), "sh", "-c", "pwd; env")...)
+		if !strings.HasPrefix(r.stdout, "/workspace/sub\n") || strings.Contains(r.stdout, "ENVY_") {
+			t.Errorf("%v from a folder of the share: %q", args, r.stdout)
+		}
 	}
 }
 
@@ -70,7 +80,7 @@ func TestTerminal(t *testing.T) {
 	}
 	s := &screen{t: t, tty: tty}
 	go s.read()
-	// The size follows the start by a moment, as with docker exec -it, so it is asked for until it is there.
+	// On an older engine the size follows the start by a moment, so it is asked for until it is there.
 	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.text(), "33 101"); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the shell does not get the size:\n%s", s.text())
@@ -87,8 +97,8 @@ func TestTerminal(t *testing.T) {
 		s.say("stty size\n")
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.say("sleep 1000\n")
-	time.Sleep(300 * time.Millisecond) // for the sleep to be the one that is interrupted
+	s.say("sh -c 'echo sleeping-$((1+1)); exec sleep 1000'\n")
+	s.expect("sleeping-2")
 	s.say("\x03")
 	s.say("echo still-$((1+1))-here\n")
 	s.expect("still-2-here")

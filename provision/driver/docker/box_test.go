@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/versions"
 
 	"github.com/envyhq/envy/internal/agent/wire"
 	"github.com/envyhq/envy/provision/driver"
@@ -342,6 +343,36 @@ func TestCallsAreTold(t *testing.T) {
 		if !slices.ContainsFunc(calls, regexp.MustCompile(want).MatchString) {
 			t.Errorf("no call is like %s: %v", want, calls)
 		}
+	}
+}
+
+// A terminal has its size before the program in it looks, where the engine can do that.
+func TestSizeFromTheStart(t *testing.T) {
+	p := newProject(t, openEngine(t))
+	id := p.up(p.box(resource.BoxSpec{}))
+	if versions.LessThan(p.e.api.ClientVersion(), sizedVersion) {
+		t.Skipf("before API %s an engine tells the size a moment later", sizedVersion)
+	}
+	size := driver.Size{Columns: 101, Rows: 37}
+	var out strings.Builder
+	for range 5 {
+		_, err := p.e.Exec(t.Context(), id, driver.Exec{Argv: []string{"stty", "size"}, TTY: true}, driver.Streams{Out: &out, Size: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := p.box(resource.BoxSpec{})
+	run.Name += ".run-0a1b2c"
+	run.Run = &driver.Override{Command: []string{"stty", "size"}, TTY: true, Size: size}
+	id, err := p.e.CreateBox(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.e.Attach(t.Context(), id, driver.Streams{Out: &out, Size: size}); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Repeat("37 101\r\n", 6); out.String() != want {
+		t.Errorf("sizes %q", out.String())
 	}
 }
 

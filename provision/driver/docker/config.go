@@ -49,6 +49,11 @@ func newCreation(b driver.NewBox, about engineInfo, agentVolume, id string) (cre
 		return creation{}, err
 	}
 	c := creation{config: containerConfig(b, about, string(argument)), host: host}
+	if b.Run != nil {
+		if size := consoleSize(b.Run.Size); size != nil {
+			host.ConsoleSize = *size
+		}
+	}
 	if c.config.Healthcheck, err = healthcheckOf(b, boot); err != nil {
 		return creation{}, err
 	}

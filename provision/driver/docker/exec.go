@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/versions"
 
 	"github.com/envyhq/envy/internal/agent/wire"
 	"github.com/envyhq/envy/provision/driver"
@@ -30,12 +31,13 @@ func (e *Engine) Exec(ctx context.Context, id string, x driver.Exec, s driver.St
 	mark := randomHex(8)
 	execID, st, err := e.startExec(ctx, id, container.ExecOptions{
 		Cmd: []string{wire.Path, wire.VerbExec, string(argument)}, Env: []string{wire.MarkVariable + "=" + mark}, WorkingDir: "/", Tty: x.TTY,
-		AttachStdin: s.In != nil, AttachStdout: true, AttachStderr: true,
+		AttachStdin: s.In != nil, AttachStdout: true, AttachStderr: true, ConsoleSize: consoleSize(s.Size),
 	})
 	if err != nil {
 		return 0, err
 	}
 	err = attend(ctx, st, s, control{
+		size: e.late(s.Size),
 		resize: func(ctx context.Context, size driver.Size) error {
 			return e.api.ContainerExecResize(ctx, execID, resizeTo(size))
 		},
@@ -69,6 +71,7 @@ func (e *Engine) Attach(ctx context.Context, id string, s driver.Streams) (int, 
 		return 0, err
 	}
 	err = attend(ctx, st, s, control{
+		size: e.late(s.Size),
 		resize: func(ctx context.Context, size driver.Size) error {
 			return e.api.ContainerResize(ctx, id, resizeTo(size))
 		},
@@ -84,8 +87,29 @@ func resizeTo(s driver.Size) container.ResizeOptions {
 	return container.ResizeOptions{Width: uint(max(s.Columns, 0)), Height: uint(max(s.Rows, 0))}
 }
 
+// consoleSize is a size as an engine takes it before the start, nil for none.
+func consoleSize(s driver.Size) *[2]uint {
+	if s == (driver.Size{}) {
+		return nil
+	}
+	r := resizeTo(s)
+	return &[2]uint{r.Height, r.Width}
+}
+
+// sizedVersion is the API from which a terminal has a size from its start.
+const sizedVersion = "1.42"
+
+// late is the size that a terminal must be told after its start.
+func (e *Engine) late(s driver.Size) driver.Size {
+	if versions.LessThan(e.api.ClientVersion(), sizedVersion) {
+		return s
+	}
+	return driver.Size{}
+}
+
 // control is how a process behind a stream is reached beside the stream.
 type control struct {
+	size   driver.Size // to tell at once; zero: none
 	resize func(context.Context, driver.Size) error
 	signal func(ctx context.Context, name string) error
 }
@@ -128,6 +152,9 @@ func attend(ctx context.Context, st *stream, s driver.Streams, c control) error 
 
 // follow passes on sizes and signals.
 func (c control) follow(ctx context.Context, s driver.Streams) {
+	if c.size != (driver.Size{}) {
+		insist(ctx, func() error { return c.resize(ctx, c.size) })
+	}
 	sizes, signals := s.Resize, s.Signal
 	for {
 		select {

@@ -90,6 +90,9 @@ func testSurroundings(b *bench) {
 	if out, code := b.run(id, x, nil); code != 0 || out != "/srv/app hello there\n" {
 		b.Errorf("code %d, printed %q", code, out)
 	}
+	if out, _ := b.run(id, driver.Exec{Argv: []string{"env"}, User: "root"}, nil); !strings.Contains(out, "PATH=") || strings.Contains(out, "ENVY_") {
+		b.Errorf("the environment is %q; nothing of envy's own belongs there", out)
+	}
 	x.Dir = "/missing"
 	if out, code := b.run(id, x, nil); code != 0 || strings.HasPrefix(out, "/missing") {
 		b.Errorf("in a missing directory: code %d, printed %q", code, out)
@@ -121,20 +124,29 @@ func testTerminal(b *bench) {
 		b.Errorf("a terminal where none was asked for: %q", out)
 	}
 	x.TTY = true
-	sizes := make(chan driver.Size, 1)
-	sizes <- driver.Size{Columns: 101, Rows: 37}
+	first := driver.Size{Columns: 101, Rows: 37}
 	var out bytes.Buffer
-	code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Resize: sizes})
+	code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Size: first})
 	if err != nil || code != 0 || !strings.Contains(out.String(), "tty\r\n") {
 		b.Errorf("code %d, %v, printed %q", code, err, out.String())
 	}
-	x = shell(`until test "$(stty size)" = "37 101"; do sleep 0.05; done`)
-	x.TTY = true
-	sizes = make(chan driver.Size, 1) // the first command may have ended before it took its own
-	sizes <- driver.Size{Columns: 101, Rows: 37}
-	if code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Resize: sizes}); err != nil || code != 0 {
+	x = sized("37 101")
+	if code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Size: first}); err != nil || code != 0 {
+		b.Errorf("size: code %d, %v, printed %q", code, err, out.String())
+	}
+	x = sized("40 120")
+	sizes := make(chan driver.Size, 1)
+	sizes <- driver.Size{Columns: 120, Rows: 40}
+	if code, err := b.d.Exec(b.ctx, id, x, driver.Streams{Out: &out, Size: first, Resize: sizes}); err != nil || code != 0 {
 		b.Errorf("resize: code %d, %v, printed %q", code, err, out.String())
 	}
+}
+
+// sized ends once its terminal has a size.
+func sized(size string) driver.Exec {
+	x := shell(`until test "$(stty size)" = "` + size + `"; do sleep 0.05; done`)
+	x.TTY = true
+	return x
 }
 
 func testSignal(b *bench) {
@@ -218,13 +230,13 @@ func testAttachCode(b *bench) {
 }
 
 func testAttachTTY(b *bench) {
-	id := b.create(b.newBox("web", override(driver.Override{
-		Command: []string{"sh", "-c", "test -t 0 && echo tty"}, TTY: true, Stdin: true,
-	})))
+	size := driver.Size{Columns: 101, Rows: 37}
+	script := sized("37 101").Argv[2] + "; test -t 0 && echo tty"
+	id := b.create(b.newBox("web", override(driver.Override{Command: []string{"sh", "-c", script}, TTY: true, Size: size, Stdin: true})))
 	var out bytes.Buffer
 	r, w := io.Pipe()
 	defer w.Close()
-	code, err := b.d.Attach(b.ctx, id, driver.Streams{In: r, Out: &out})
+	code, err := b.d.Attach(b.ctx, id, driver.Streams{In: r, Out: &out, Size: size})
 	if err != nil || code != 0 || !strings.Contains(out.String(), "tty\r\n") {
 		b.Errorf("code %d, %v, printed %q", code, err, out.String())
 	}

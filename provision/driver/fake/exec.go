@@ -39,6 +39,7 @@ func (e *Engine) drive(ctx context.Context, op, id string, st driver.Streams, d 
 			b.Programs = map[int]string{}
 		}
 		b.Programs[p.PID] = op
+		p.Rows, p.Columns = st.Size.Rows, st.Size.Columns
 		id, d.life = b.ID, b.Starts
 		if d.limit > 0 {
 			deadline = now.Add(d.limit)
