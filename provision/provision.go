@@ -70,6 +70,8 @@ type Env struct {
 	Settle time.Duration
 	// RunGone tells of a throw-away box, by its run, that its client is known to be gone; nil knows of none.
 	RunGone func(run string) bool
+	// RunOver is told of a throw-away box, by its run, that was taken away; nil need not know.
+	RunOver func(run string)
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }

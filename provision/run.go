@@ -23,9 +23,17 @@ type RunOptions struct {
 	Timeout time.Duration
 }
 
+// LeftBehindError is a failure after which a throw-away box is there, or may be; the next up or destroy takes it away.
+type LeftBehindError struct{ Err error }
+
+func (e *LeftBehindError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the failure.
+func (e *LeftBehindError) Unwrap() error { return e.Err }
+
 // RunBox runs a command in a new, throw-away box: same image, env, mounts and networks as the box, without its ports,
 // aliases, healthcheck, restart policy and provisioners. What the box depends on is brought up. It gives the command's
-// exit code; the box goes with its client.
+// exit code; the box goes with its client. Error: *LeftBehindError where it does not.
 func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, confirm Confirm) (int, error) {
 	if _, err := Up(ctx, env, p, UpOptions{Boxes: []string{box}, Timeout: o.Timeout, around: true}, confirm); err != nil {
 		return 0, err
@@ -49,19 +57,22 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 	for label, n := range c.Networks {
 		nets[label] = driver.NetworkRef{ID: c.NetIDs[label], Name: n}
 	}
-	id, err := env.Engine.CreateBox(ctx, driver.NewBox{
+	id, err := env.Engine.CreateBox(context.WithoutCancel(ctx), driver.NewBox{
 		Name: name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
 		Volumes: c.Volumes, Networks: nets, Peer: cmp.Or(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
 		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Size: o.Streams.Size, Stdin: o.Streams.In != nil, User: o.User, Dir: WorkdirOf(c.Spec, o.Cwd), Env: o.Env},
 	})
+	if driver.Is(err, driver.Unreachable) {
+		return 0, &LeftBehindError{err} // who knows how far it got
+	}
 	if err != nil {
 		return 0, err
 	}
 	code, err := env.Engine.Attach(ctx, id, o.Streams)
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if rmErr := env.Engine.RemoveBox(clean, id); rmErr != nil && err == nil {
-		err = fmt.Errorf("remove the throw-away box: %w", rmErr)
+	if failed := env.Engine.RemoveBox(clean, id); failed != nil {
+		return code, &LeftBehindError{cmp.Or(err, fmt.Errorf("remove the throw-away box: %w", failed))}
 	}
 	return code, err
 }

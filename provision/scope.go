@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/resource"
@@ -67,7 +66,7 @@ func scoped(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Conf
 	if err := confirm(ctx, r.Plan); err != nil || r.Plan.Empty() {
 		return out, err
 	}
-	out.Report = apply.Run(ctx, r.Plan, env.Engine, nil, apply.Options{Parallel: o.Parallel, Timeout: o.Timeout, Sink: env.Sink, Now: env.Now})
+	out.Report = g.apply(ctx, r.Plan, UpOptions{Parallel: o.Parallel, Timeout: o.Timeout})
 	return out, out.Report.Err(ctx)
 }
 

@@ -104,7 +104,7 @@ func (p *stateCase) neverStarted(engine *fake.Engine) {
 	p.engine = engine
 }
 
-func (p *stateCase) look() *Scene {
+func (p *project) look() *Scene {
 	p.t.Helper()
 	scene, err := Look(p.t.Context(), p.env(), p.id)
 	if err != nil {

@@ -136,9 +136,16 @@ func (g *planning) makeBases(ctx context.Context, out *Outcome, o UpOptions, con
 }
 
 func (g *planning) apply(ctx context.Context, p *plan.Plan, o UpOptions) *apply.Report {
-	return apply.Run(ctx, p, g.env.Engine, newHostSteps(g), apply.Options{
+	r := apply.Run(ctx, p, g.env.Engine, newHostSteps(g), apply.Options{
 		Parallel: o.Parallel, Timeout: o.Timeout, Sink: g.env.Sink, Now: g.env.Now, Output: g.env.Output,
 	})
+	for _, b := range g.observed.Boxes {
+		removed := func(s plan.Step) bool { return s.Op == plan.OpRemove && s.Target.ID == b.ID }
+		if b.Owner.Run != "" && g.env.RunOver != nil && slices.ContainsFunc(r.Done, removed) {
+			g.env.RunOver(b.Owner.Run)
+		}
+	}
+	return r
 }
 
 // ExitedError is a box that was started and has ended by the end of up (§2, Order and readiness).

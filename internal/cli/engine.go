@@ -53,7 +53,7 @@ func (s *session) env() (provision.Env, error) {
 	}
 	return provision.Env{
 		Engine: s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
-		Output: s.sink().Output, RunGone: s.runGone,
+		Output: s.sink().Output, RunGone: s.runGone, RunOver: s.runOver,
 	}, nil
 }
 
@@ -107,7 +107,7 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	defer state.Close()
 	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
 	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy " + command, Since: s.app.m.Now()}
-	unlock, err := state.Lock(ctx, "locks", name, me, func(h hostfs.Holder) {
+	unlock, err := state.Lock(ctx, locks, name, me, func(h hostfs.Holder) {
 		text := "waiting for another envy in this checkout"
 		if h.PID != 0 {
 			text = fmt.Sprintf("waiting for %s (process %d%s)", h.Command, h.PID, since(s.app.m.Now(), h.Since))
@@ -119,27 +119,29 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	}
 	s.unlock = sync.OnceValue(unlock)
 	s.onClose(s.unlock)
+	_ = state.Sweep(locks, s.app.m.Now().Add(-oldLock)) // what stays is swept the next time
 	return env, nil
 }
+
+const (
+	locks = "locks" // the folder of the state that they lie in
+	// oldLock is when a lock that an envy which was killed left says nothing any more: in another checkout a throw-away
+	// box may stand that only its lock tells to be left over.
+	oldLock = 30 * 24 * time.Hour
+)
 
 // runLock is the lock that the client of a throw-away box holds as long as it lives. The engine cannot tell one that was
 // killed from one that waits.
 func runLock(id string) string { return "run-" + id }
 
-// holdRun takes that lock until the session is closed.
-func (s *session) holdRun(ctx context.Context, id string) error {
+// holdRun takes that lock, until it is given back or the process ends.
+func (s *session) holdRun(ctx context.Context, id string) (giveBack func() error, err error) {
 	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
 	if err != nil {
-		return fmt.Errorf("envy's folder for its state: %w", err)
+		return nil, fmt.Errorf("envy's folder for its state: %w", err)
 	}
-	s.onClose(state.Close)
-	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy run", Since: s.app.m.Now()}
-	unlock, err := state.Lock(ctx, "locks", runLock(id), me, nil)
-	if err != nil {
-		return err
-	}
-	s.onClose(func() error { return errors.Join(state.Remove("locks/"+runLock(id)), unlock()) })
-	return nil
+	defer state.Close()
+	return state.Lock(ctx, locks, runLock(id), hostfs.Holder{PID: s.app.m.PID, Command: "envy run", Since: s.app.m.Now()}, nil)
 }
 
 // runGone reports whether the client of a throw-away box is known to be gone; where that cannot be told, it is not.
@@ -149,8 +151,18 @@ func (s *session) runGone(id string) bool {
 		return false
 	}
 	defer state.Close()
-	gone, err := state.Abandoned("locks", runLock(id))
+	gone, err := state.Abandoned(locks, runLock(id))
 	return err == nil && gone
+}
+
+// runOver takes away what a client that is gone left of its lock. Where that fails it is swept one day.
+func (s *session) runOver(id string) {
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return
+	}
+	defer state.Close()
+	_ = state.Forget(locks, runLock(id))
 }
 
 // secrets adds what only making boxes needs: the key of sensitive values and the secret of the package cache.
@@ -179,7 +191,7 @@ func secret(ctx context.Context, state *hostfs.Tree, name string) ([]byte, error
 	if data, err := readSecret(state, name); !errors.Is(err, fs.ErrNotExist) {
 		return data, err
 	}
-	unlock, err := state.Lock(ctx, "locks", "secrets", hostfs.Holder{}, func(hostfs.Holder) {})
+	unlock, err := state.Lock(ctx, locks, "secrets", hostfs.Holder{}, func(hostfs.Holder) {})
 	if err != nil {
 		return nil, err
 	}

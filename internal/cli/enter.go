@@ -223,7 +223,8 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 	random := make([]byte, 3)
 	_, _ = rand.Read(random) // never fails
 	id := hex.EncodeToString(random)
-	if err := s.holdRun(ctx, id); err != nil {
+	giveBack, err := s.holdRun(ctx, id)
+	if err != nil {
 		return err
 	}
 	t := s.attach(ctx)
@@ -232,6 +233,9 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 	code, err := provision.RunBox(ctx, env, project, box, provision.RunOptions{
 		ID: id, Command: command, Cwd: s.workingDir(), TTY: t.tty, Env: t.env, Streams: t.streams,
 	}, s.confirmLoss)
+	if !is[*provision.LeftBehindError](err) { // else the lock is left, too, and says so
+		err = errors.Join(err, giveBack())
+	}
 	return ended(code, err, t.detach())
 }
 

@@ -89,7 +89,6 @@ func TestOpenDirForAnother(t *testing.T) {
 	must(t, err)
 	unlock, err := state.Lock(t.Context(), "locks", "x", Holder{}, nil)
 	must(t, err)
-	must(t, unlock())
 	must(t, state.WriteFile("key", nil, 0o600))
 	must(t, state.Close())
 	for _, name := range []string{"", "/locks", "/locks/x", "/key"} {
@@ -99,6 +98,7 @@ func TestOpenDirForAnother(t *testing.T) {
 			t.Errorf("%s belongs to %d:%d", c.Dirs.State+name, uid, gid)
 		}
 	}
+	must(t, unlock())
 	if _, err := c.OpenDir(c.Dirs.Cache); err == nil {
 		t.Error("followed the user's link out of their home as root")
 	}

@@ -26,8 +26,8 @@ const (
 	lockPollsX = 250 * time.Millisecond
 )
 
-// Lock takes the lock called name in the directory dir of t, waiting for whoever has it. It lasts until unlock or the
-// end of the process, whatever way that ends. waiting is called with the holder when the wait begins and whenever
+// Lock takes the lock called name in the directory dir of t, waiting for whoever has it. It lasts until unlock, which
+// takes its file away, or the end of the process, whatever way that ends, which leaves the file. waiting is called with the holder when the wait begins and whenever
 // another one has taken its place; the zero Holder is one that is not known. A ctx that ends the wait returns its
 // cause. name must be a single file name.
 func (t *Tree) Lock(ctx context.Context, dir, name string, me Holder, waiting func(Holder)) (unlock func() error, err error) {
@@ -38,52 +38,100 @@ func (t *Tree) Lock(ctx context.Context, dir, name string, me Holder, waiting fu
 	if err != nil {
 		return nil, err
 	}
-	defer folder.Close()
-	f, err := folder.openLock(name)
+	f, err := folder.acquire(ctx, name, waiting)
+	if err == nil {
+		err = writeHolder(f, me)
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), folder.drop(name, f), folder.Close())
 	}
-	if err := acquire(ctx, f, waiting); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
-	}
-	if err := writeHolder(f, me); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), f.Close())
-	}
-	return func() error {
-		// The file stays: to remove it would let two processes hold a lock of the same name. Closing frees the lock.
-		return errors.Join(f.Truncate(0), f.Close())
-	}, nil
+	return func() error { return errors.Join(folder.drop(name, f), folder.Close()) }, nil
 }
 
 // Abandoned reports whether a lock's file is there and nobody holds it: whoever made it is gone, whatever way it ended.
 func (t *Tree) Abandoned(dir, name string) (bool, error) {
+	abandoned := false
+	err := t.abandoned(dir, name, func(*Tree, *os.File) error {
+		abandoned = true
+		return nil
+	})
+	return abandoned, err
+}
+
+// Forget takes the file of a lock away where nobody holds it.
+func (t *Tree) Forget(dir, name string) error {
+	return t.abandoned(dir, name, func(folder *Tree, f *os.File) error { return folder.unlink(name, f) })
+}
+
+// Sweep forgets the locks in a directory that were last taken before a time.
+func (t *Tree) Sweep(dir string, before time.Time) error {
+	entries, err := t.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
+			errs = append(errs, t.Forget(dir, e.Name()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// abandoned holds a lock that is there and that nobody holds while do runs.
+func (t *Tree) abandoned(dir, name string, do func(folder *Tree, f *os.File) error) error {
 	folder, err := t.Sub(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer folder.Close()
 	f, err := folder.root.OpenFile(name, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("open lock: %w", err)
+		return fmt.Errorf("open lock: %w", err)
 	}
 	defer f.Close()
-	err = flock(f)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return false, nil
+	switch err := flock(f); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil
+	case err != nil:
+		return err
 	}
-	return err == nil, err
+	return do(folder, f)
+}
+
+// isNamed reports whether a file still has its name: it can have been taken away before it was locked.
+func (t *Tree) isNamed(name string, f *os.File) bool {
+	mine, err := f.Stat()
+	there, missing := t.root.Lstat(name)
+	return err == nil && missing == nil && os.SameFile(mine, there)
+}
+
+// unlink takes a lock's file away. It must be held: others who have it open then find that it is no longer the lock.
+func (t *Tree) unlink(name string, f *os.File) error {
+	if !t.isNamed(name, f) {
+		return nil
+	}
+	return t.root.Remove(name)
+}
+
+// drop gives a lock back; f may be nil.
+func (t *Tree) drop(name string, f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return errors.Join(t.unlink(name, f), f.Close())
 }
 
 func (t *Tree) openLock(name string) (*os.File, error) {
 	f, err := t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
+		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -93,21 +141,33 @@ func (t *Tree) openLock(name string) (*os.File, error) {
 		err = t.owner.take(f)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open lock %s: %w", name, err), f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// acquire polls: a blocking flock cannot be given up when ctx ends.
-func acquire(ctx context.Context, f *os.File, waiting func(Holder)) error {
+// acquire polls: a blocking flock cannot be given up when ctx ends. The file is opened anew each time: whoever gives the
+// lock back takes its file away.
+func (t *Tree) acquire(ctx context.Context, name string, waiting func(Holder)) (*os.File, error) {
 	told := false
 	last := Holder{}
 	for pause := lockPolls; ; pause = min(pause*2, lockPollsX) {
-		err := flock(f)
-		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
-			return err
+		f, err := t.openLock(name)
+		if err != nil {
+			return nil, err
 		}
-		if h := readHolder(f); waiting != nil && (!told || h != last && h != Holder{}) {
+		err = flock(f)
+		if err == nil && t.isNamed(name, f) {
+			return f, nil
+		}
+		h := readHolder(f)
+		switch closed := f.Close(); {
+		case err == nil && closed == nil:
+			continue // it was given back just now
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return nil, errors.Join(err, closed)
+		}
+		if waiting != nil && (!told || h != last && h != Holder{}) {
 			told, last = true, h
 			waiting(h)
 		}
@@ -115,7 +175,7 @@ func acquire(ctx context.Context, f *os.File, waiting func(Holder)) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		case <-timer.C:
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,25 +118,37 @@ func TestLockExcludes(t *testing.T) {
 	tr := tree(t, tempDir(t))
 	var inside, most atomic.Int32
 	var all sync.WaitGroup
+	taken := func() {
+		unlock, err := tr.Lock(t.Context(), "locks", "shop", Holder{}, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if n := inside.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		runtime.Gosched()
+		inside.Add(-1)
+		if err := unlock(); err != nil {
+			t.Error(err)
+		}
+	}
 	for range 8 {
 		all.Go(func() {
-			unlock, err := tr.Lock(t.Context(), "locks", "shop", Holder{}, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if n := inside.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			inside.Add(-1)
-			if err := unlock(); err != nil {
-				t.Error(err)
+			for range 20 {
+				taken()
+				if err := tr.Sweep("locks", time.Now().Add(time.Hour)); err != nil { // takes what nobody holds at that moment
+					t.Error(err)
+				}
 			}
 		})
 	}
 	all.Wait()
 	if most.Load() != 1 {
 		t.Errorf("%d held it at once", most.Load())
+	}
+	if left, err := tr.ReadDir("locks"); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 
@@ -159,8 +172,8 @@ func TestLockFile(t *testing.T) {
 		t.Errorf("holder %+v", h)
 	}
 	must(t, unlock())
-	if h := readHolder(f); h != (Holder{}) {
-		t.Errorf("after the end: %+v", h)
+	if _, err := os.Lstat(filepath.Join(dir, "locks/junk")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
 	}
 }
 
@@ -210,6 +223,34 @@ func TestAbandoned(t *testing.T) {
 	must(t, err)
 	check("taken again", false)
 	must(t, unlock())
-	must(t, tree.Remove("locks/shop"))
-	check("without its file", false)
+	check("given back", false)
+}
+
+// TestForget: the file of a lock goes where nobody holds it, and with age.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	write(t, dir, map[string]string{"locks/left": "{}", "locks/other": "{}", "locks/held": "{}", "locks/link": "-> left", "locks/sub/f": ""})
+	tr := tree(t, dir)
+	now := time.Now()
+	must(t, tr.Sweep("locks", now.Add(-time.Hour)))
+	if entries, err := tr.ReadDir("locks"); err != nil || len(entries) != 5 {
+		t.Errorf("young ones are gone: %v, %v", entries, err)
+	}
+	unlock, err := tr.Lock(t.Context(), "locks", "held", Holder{}, nil)
+	must(t, err)
+	must(t, tr.Forget("locks", "other"))
+	must(t, tr.Forget("locks", "held"))
+	must(t, tr.Forget("locks", "nosuch"))
+	must(t, tr.Sweep("locks", now.Add(time.Hour)))
+	var names []string
+	entries, err := tr.ReadDir("locks")
+	must(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if diff := cmp.Diff([]string{"held", "link", "sub"}, names); diff != "" {
+		t.Error(diff)
+	}
+	must(t, unlock())
 }

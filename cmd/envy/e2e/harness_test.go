@@ -60,6 +60,8 @@ type project struct {
 	dir  string
 	name string
 	env  []string
+
+	state string // XDG_STATE_HOME
 }
 
 // result is what a run of envy gave.
@@ -76,7 +78,8 @@ func newProject(t *testing.T, envfile string) *project {
 	}
 	p := &project{t: t, dir: filepath.Join(t.TempDir(), "checkout"), name: "e2e-" + hex.EncodeToString(id[:])}
 	home := t.TempDir()
-	p.env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+home+"/state", "XDG_CONFIG_HOME="+home+"/config", "XDG_CACHE_HOME="+home+"/cache", "NO_COLOR=1")
+	p.state = home + "/state"
+	p.env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+p.state, "XDG_CONFIG_HOME="+home+"/config", "XDG_CACHE_HOME="+home+"/cache", "NO_COLOR=1")
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,6 +81,44 @@ func TestKilled(t *testing.T) {
 		if len(nets) != 1 {
 			t.Fatalf("kill %d: %d networks", i, len(nets))
 		}
+	}
+}
+
+// TestKilledRun: a throw-away box whose envy was killed goes with the next up, another's stays, and no lock is left.
+func TestKilledRun(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, fmt.Sprintf("box \"web\" { image = %q }\n", tiny))
+	p.ok("up")
+	runs := func() []string {
+		return strings.Fields(p.docker("ps", "-q", "--filter", "name="+p.container("web")+".run-"))
+	}
+	var clients []*exec.Cmd
+	for n := range 2 {
+		c := p.command("run", "web", "sleep", "1000")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+		for deadline := time.Now().Add(time.Minute); len(runs()) <= n; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("run %d makes no box", n)
+			}
+		}
+	}
+	_ = clients[0].Process.Kill()
+	_ = clients[0].Wait()
+	p.ok("up")
+	if got := runs(); len(got) != 1 {
+		t.Errorf("throw-away boxes after up: %v", got)
+	}
+	_ = clients[1].Process.Signal(syscall.SIGTERM)
+	_ = clients[1].Wait()
+	if got := p.names(); got != "web running" {
+		t.Errorf("containers: %s", got)
+	}
+	left, err := filepath.Glob(filepath.Join(p.state, "envy", "locks", "*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("locks that are left: %v %v", left, err)
 	}
 }
 
