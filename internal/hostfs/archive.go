@@ -33,6 +33,9 @@ func Archive(ctx context.Context, source string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.dir != filepath.Clean(dir) {
+		return nil, errors.Join(&fs.PathError{Op: "archive", Path: source, Err: errSwapped}, t.Close())
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	reader, writer := io.Pipe()
 	a := &archive{PipeReader: reader, cancel: cancel, done: make(chan struct{})}

@@ -95,35 +95,49 @@ func (c Caller) Foreign() bool { return c.foreign }
 
 // OpenDir makes one of the caller's Dirs where it is missing (mode 0700) and opens it. It must belong to the caller.
 // Where root acts for another, nothing outside that user's home is followed or made: they can write its links.
-func (c Caller) OpenDir(dir string) (*Tree, error) {
+func (c Caller) OpenDir(dir string) (*Tree, error) { return c.openDir(dir, true) }
+
+// FindDir is OpenDir that makes nothing: a directory that is missing is [fs.ErrNotExist].
+func (c Caller) FindDir(dir string) (*Tree, error) { return c.openDir(dir, false) }
+
+func (c Caller) openDir(dir string, make bool) (*Tree, error) {
 	own := c.owner()
 	rel, inHome := strings.CutPrefix(dir, c.Home+"/")
 	if own.set && inHome {
-		home, err := openTree(c.Home, own)
-		if err != nil {
-			return nil, err
-		}
-		defer home.Close()
-		if err := home.MkdirAll(filepath.ToSlash(rel), 0o700); err != nil {
-			return nil, err
-		}
-		t, err := home.Sub(filepath.ToSlash(rel))
-		if err != nil {
-			return nil, err
-		}
-		return t.belonging(c.UID, 0)
+		return c.openInHome(filepath.ToSlash(rel), make)
 	}
 	if !filepath.IsAbs(dir) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("no home directory to keep it in")}
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make directory: %w", err)
+	if make {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make directory: %w", err)
+		}
 	}
 	t, err := openTree(dir, owner{})
 	if err != nil {
 		return nil, err
 	}
 	return t.belonging(os.Geteuid())
+}
+
+// openInHome is openDir for root that acts for another.
+func (c Caller) openInHome(rel string, make bool) (*Tree, error) {
+	home, err := openTree(c.Home, c.owner())
+	if err != nil {
+		return nil, err
+	}
+	defer home.Close()
+	if make {
+		if err := home.MkdirAll(rel, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	t, err := home.Sub(rel)
+	if err != nil {
+		return nil, err
+	}
+	return t.belonging(c.UID, 0)
 }
 
 // belonging closes a tree that belongs to nobody of uids.
@@ -142,6 +156,11 @@ type owner struct {
 
 func (c Caller) owner() owner {
 	return owner{set: c.foreign, uid: c.UID, gid: c.GID}
+}
+
+// owns reports whether a uid is that of the caller; root may have written for them.
+func (o owner) owns(uid int) bool {
+	return uid == os.Geteuid() || o.set && uid == o.uid
 }
 
 // take hands over a file that this process has just made. It goes by the open file: its name may be another's by now.

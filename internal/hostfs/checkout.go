@@ -85,8 +85,14 @@ func (c *Checkout) Name() string { return c.name }
 // Caller is for whom the checkout was opened.
 func (c *Checkout) Caller() Caller { return c.caller }
 
-// Broad says whether the checkout is the caller's home, a folder above it, or `/`: to share it shares everything.
-func (c *Checkout) Broad() bool { return holdsHome(c.dir, c.caller.Home) }
+// Broad says whether the checkout is the caller's home, `/`, or a folder above the home that is not the caller's own, as
+// /home: to share it shares everything.
+func (c *Checkout) Broad() bool {
+	if !holdsHome(c.dir, c.caller.Home) {
+		return false
+	}
+	return c.dir == "/" || sameFile(c.dir, c.caller.Home) || !ownedBy(c.dir, c.caller.UID)
+}
 
 // Worktree has the facts of a linked git worktree that was verified, nil for any other checkout.
 func (c *Checkout) Worktree() *Worktree {

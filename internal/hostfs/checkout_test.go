@@ -213,11 +213,23 @@ func TestForeignGitDoesNotCount(t *testing.T) {
 func TestBroad(t *testing.T) {
 	t.Parallel()
 	base := tempDir(t)
-	write(t, base, map[string]string{"home/dev/Envfile": "", "home/Envfile": ""})
-	for _, dir := range []string{"home", "home/dev"} {
-		if !open(t, filepath.Join(base, dir), filepath.Join(base, "home/dev")).Broad() {
-			t.Errorf("%s is not broad", dir)
-		}
+	write(t, base, map[string]string{"home/dev/Envfile": "", "home/Envfile": "", "link": "-> home/dev"})
+	broad := func(dir string) bool {
+		return open(t, filepath.Join(base, dir), filepath.Join(base, "home/dev")).Broad()
+	}
+	if !broad("home/dev") || !broad("link") || !open(t, "/", filepath.Join(base, "home/dev")).Broad() {
+		t.Error("the home directory or / is not broad")
+	}
+	if broad("home") {
+		t.Error("a folder of the caller's own is broad, because their home lies in it")
+	}
+	needRoot(t)
+	must(t, os.Chown(filepath.Join(base, "home"), 4321, 4321))
+	c, err := OpenCheckout(Found{Dir: filepath.Join(base, "home"), Name: Envfile}, Caller{UID: 0, Home: filepath.Join(base, "home/dev")})
+	must(t, err)
+	defer c.Close()
+	if !c.Broad() {
+		t.Error("a folder of somebody else's is not broad, though the home lies in it")
 	}
 }
 

@@ -16,6 +16,10 @@ var (
 	ErrNotDirectory = errors.New("not a directory")
 	// ErrForeign is a file or directory that belongs to somebody else than the caller.
 	ErrForeign = errors.New("belongs to another user")
+	// ErrExposed is a file that others may write, though it should be the caller's alone.
+	ErrExposed = errors.New("others may write it")
+	// errSwapped is what was replaced between a look at it and its opening.
+	errSwapped = errors.New("it was replaced while it was opened")
 	// ErrTooMany is a walk that met more entries than [MaxEntries].
 	ErrTooMany = errors.New("too many files")
 )

@@ -52,7 +52,12 @@ func openTree(dir string, own owner) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open directory %s: %w", dir, err)
 	}
-	return newTree(root, r.real, own)
+	t, err := newTree(root, r.real, own)
+	if err == nil && !os.SameFile(t.info, r.info) { // a link took its place between the look and the opening
+		err = errors.Join(&fs.PathError{Op: "open", Path: dir, Err: errSwapped}, t.Close())
+		t = nil
+	}
+	return t, err
 }
 
 // newTree takes over root, closing it on failure.
@@ -189,6 +194,41 @@ func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
 		return nil, &TooLargeError{Path: name, Limit: limit}
 	}
 	return data, nil
+}
+
+// ReadOwn is ReadFile for what only the caller may have written. A link in any part of name is [ErrNotRegular] or
+// [ErrNotDirectory], a file of somebody else's [ErrForeign], and one that others may write [ErrExposed].
+func (t *Tree) ReadOwn(name string, limit int64) ([]byte, error) {
+	folder, err := t.descend(path.Dir(path.Clean(name)), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	base := path.Base(path.Clean(name))
+	named, err := folder.root.Lstat(base)
+	if err != nil {
+		return nil, err
+	}
+	if !named.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrNotRegular}
+	}
+	f, err := folder.Open(base)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch uid, _ := ownerOf(info); {
+	case err != nil:
+		return nil, err
+	case !os.SameFile(named, info):
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errSwapped}
+	case !t.owner.owns(uid):
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrForeign}
+	case info.Mode().Perm()&0o022 != 0:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrExposed}
+	}
+	return readAll(f, name, limit)
 }
 
 // ReadPath reads a regular file anywhere on the host: only for a path that the user typed on the command line.
