@@ -28,6 +28,7 @@ func Layers() []Layer {
 		{Dir: wire, Reason: "the agent is built apart and stays small: both ends share values and nothing else"},
 		{Dir: "internal/agent/bin", Reason: "bytes, for whoever carries them to an engine"},
 		{Dir: "internal/term", Reason: "streams as values, with no idea what is written to them"},
+		{Dir: "internal/trust", Reason: "what was trusted is a value of texts, so it depends on nobody"},
 		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
 		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
