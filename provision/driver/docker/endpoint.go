@@ -53,6 +53,19 @@ func resolveEndpoint(o Options) (endpoint, error) {
 	return contextEndpoint(o, name)
 }
 
+// Socket is the path of the engine's socket on this machine; "" where the client reaches the engine in another way.
+func Socket(o Options) string {
+	ep, err := resolveEndpoint(o)
+	if err != nil {
+		return "" // opening the engine will say so
+	}
+	path, ok := strings.CutPrefix(ep.host, "unix://")
+	if !ok {
+		return ""
+	}
+	return path
+}
+
 // configDir is the folder of docker's client configuration.
 func (o Options) configDir() string {
 	if o.ConfigDir != "" {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/docker/docker/client"
@@ -81,6 +82,30 @@ func TestResolveEndpoint(t *testing.T) {
 				t.Errorf("the endpoint is %s, want %s", e.endpoint, c.want)
 			}
 		})
+	}
+}
+
+// The socket is the one that Open would use; an engine elsewhere has none.
+func TestSocket(t *testing.T) {
+	config := dockerConfig(t, "far")
+	plain := dockerConfig(t, "")
+	usual := strings.TrimPrefix(client.DefaultDockerHost, "unix://")
+	for _, c := range []struct {
+		opts Options
+		env  map[string]string
+		want string
+	}{
+		{Options{ConfigDir: plain}, nil, usual},
+		{Options{ConfigDir: plain}, map[string]string{"DOCKER_HOST": "unix:///h/s"}, "/h/s"},
+		{Options{ConfigDir: config, Context: "default"}, nil, usual},
+		{Options{ConfigDir: config}, nil, ""},
+		{Options{Host: "ssh://me@far.example"}, nil, ""},
+		{Options{ConfigDir: plain, Context: "near"}, nil, ""},
+	} {
+		c.opts.Getenv = func(name string) string { return c.env[name] }
+		if got := Socket(c.opts); got != c.want {
+			t.Errorf("%+v: %q, want %q", c, got, c.want)
+		}
 	}
 }
 
