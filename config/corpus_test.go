@@ -34,8 +34,8 @@ func (c checkout) Resolve(p string) config.Location {
 			loc.Exists, loc.Dir = true, info.IsDir()
 		}
 	default:
-		for _, there := range []string{"/outside", "/var/run", "/etc", homeDir} {
-			if p == there || strings.HasPrefix(p, there+"/") {
+		for _, there := range []string{"/outside", "/var/run", "/etc", homeDir, "/"} {
+			if p == there || there != "/" && strings.HasPrefix(p, there+"/") {
 				loc.Exists, loc.Dir = true, !strings.Contains(path.Base(p), ".")
 			}
 		}
@@ -55,6 +55,8 @@ func files() checkout {
 		"data/x":             {Data: []byte("x")},
 		"hello.txt":          {Data: []byte("hello\n")},
 		"run.sh":             {Data: []byte("echo ${HOME} %{x}\n")},
+		"key.tmpl":           {Data: []byte("${env(\"API_KEY\")}")},
+		"src/deep/x":         {Data: []byte("x")},
 		"greet.tmpl":         {Data: []byte("Hello ${name}!\n%{ for x in list }${x};%{ endfor }")},
 		"bad.tmpl":           {Data: []byte("Hello ${nobody}!\n")},
 		"dev.env":            {Data: []byte("# comment\nexport TOKEN=hunter2\nQUOTED=\"a b\"\n")},

@@ -204,7 +204,7 @@ func (h *hostFunctions) env(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		value, set = h.e.v.Env(name)
 	}
 	if set && !ungatedVariable(name) {
-		h.e.gate.add(GateEnv, h.callRange(name), "reads the environment variable %s", name)
+		h.e.gate.add(GateEnv, h.callRange(name), exact(name), "reads the environment variable %s", exact(name))
 	}
 	switch {
 	case len(args) == 2 && value == "":

@@ -172,7 +172,17 @@ type Ulimit struct {
 // Device passes a device of the host into the box. Permissions is some of "rwm".
 type Device struct {
 	Host, Target, Permissions string
+	Place                     Location // of Host, behind links
 	Range                     diag.Range
+}
+
+// Leads is the device that is meant: where Host leads, or Host itself while that stays below /dev, where only root makes
+// links and they move with the hardware.
+func (d Device) Leads() string {
+	if within("/dev", d.Host) && within("/dev", d.Place.Path) {
+		return d.Host
+	}
+	return d.Place.Path
 }
 
 // NetworkMode is bridge (the zero value), host, none or another box's network.
@@ -360,9 +370,12 @@ const (
 	GateEnv             GateKind = "environment"
 )
 
-// GateEntry is one thing that reaches outside the project and needs the user's trust.
+// GateEntry is one thing that reaches outside the project and needs the user's trust. Kind and What together say it whole:
+// what was trusted is known by them.
 type GateEntry struct {
-	Kind  GateKind
-	What  string // the whole text shown and hashed: `web: shares /etc read-only`
-	Range diag.Range
+	Kind GateKind
+	// Reaches is what lies outside: a path behind links, an address, a name; "" where the kind says it.
+	Reaches string
+	What    string
+	Range   diag.Range
 }

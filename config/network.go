@@ -17,7 +17,7 @@ func (e *evaluation) networks(pr *Project) {
 			shared := &SharedVolume{Label: n.label, External: v.str("external"), Range: toRange(n.header)}
 			pr.Volumes = append(pr.Volumes, shared)
 			if shared.External != "" {
-				e.gate.add(GateExternalVolume, v.at("external"), "volume %q uses the volume %s, which is not the project's", n.label, shared.External)
+				e.gate.add(GateExternalVolume, v.at("external"), shared.External, "volume %q uses the volume %s, which is not the project's", n.label, shared.External)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func (e *evaluation) topNetwork(v values) *Network {
 		Subnets: v.strs("subnet"), IPv6: v.flag("ipv6", false), Range: toRange(n.header),
 	}
 	if net.External != "" {
-		e.gate.add(GateExternalNetwork, v.at("external"), "network %q uses the network %s, which is not the project's", n.label, net.External)
+		e.networkGate(net, v.at("external"))
 		for _, name := range []string{"internal", "subnet", "ipv6"} {
 			if v.written(name) {
 				e.p.errorf(v.at(name), "`%s` does not go with `external`: envy does not make that network", name)
@@ -127,6 +127,7 @@ func (e *evaluation) checkProject(pr *Project) {
 	e.checkCycles(pr)
 	e.choosePrimary(pr)
 	e.checkAddresses(pr)
+	e.checkoutGate(pr)
 	e.writableGate(pr)
 }
 

@@ -36,8 +36,11 @@ type Values struct {
 	KnownPorts map[PortKey]int
 	// Scale sets the count of boxes by label.
 	Scale map[string]int
-	// Sockets are the engine's sockets on this machine, as resolved paths; the usual places are always known.
-	Sockets []string
+	// Broad: Root is the caller's home directory, a folder of others that holds it, or `/`.
+	Broad bool
+	// Sockets are the engine's sockets on this machine, as resolved paths; the usual places are always known. Nil knows
+	// of no others, and it is asked only where something is shared.
+	Sockets func() []string
 }
 
 // Var is one value given on the command line. Origin says where, for messages: "--var".

@@ -42,6 +42,12 @@ func (f *Envfile) Unset(ctx context.Context, v Values) []Variable {
 	return list
 }
 
+// Sensitive reports whether a variable is declared so, for what may be repeated of a command line.
+func (f *Envfile) Sensitive(ctx context.Context, v Values, name string) bool {
+	n := f.root.find("variable", name)
+	return n != nil && newEvaluation(ctx, f, v).decodeSome(n, "sensitive").flag("sensitive", false)
+}
+
 // variables gives every variable its value: the command line, ENVY_VAR_name, the default.
 func (e *evaluation) variables() {
 	given := e.varFileValues()

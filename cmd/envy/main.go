@@ -34,6 +34,7 @@ func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
 	}
 	return cli.Main(context.Background(), cli.Machine{
 		Args: os.Args[1:], Dir: dir, LookupEnv: os.LookupEnv, Signals: signals, Leave: os.Exit, Open: open,
+		Socket:  func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
 		Version: buildVersion(), Now: time.Now, PID: os.Getpid(),
 		Streams: func(noColor bool) *term.Streams {
 			return term.Open(os.Stdin, os.Stdout, os.Stderr, term.Options{Getenv: os.Getenv, NoColor: noColor})

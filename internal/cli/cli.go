@@ -30,7 +30,10 @@ type Machine struct {
 	// Leave ends the process at once.
 	Leave func(code int)
 	// Open prepares a connection to an engine; nothing may be sent before its first method is called.
-	Open    func(EngineOptions) (driver.Engine, error)
+	Open func(EngineOptions) (driver.Engine, error)
+	// Socket is the path of the socket that Open would use for a docker context ("" is as the environment says), "" where
+	// it is none on this machine. Nil knows of none.
+	Socket  func(context string) string
 	Version string
 	Now     func() time.Time
 	PID     int

@@ -26,6 +26,7 @@ type machine struct {
 	env      map[string]string
 	engine   driver.Engine
 	terminal bool
+	socket   string // of the engine
 	signals  chan os.Signal
 	left     chan int // exit codes of leaving at once
 	out, err buffer
@@ -101,6 +102,7 @@ func (m *machine) start(in io.Reader, args ...string) int {
 		Leave:     func(code int) { m.left <- code },
 		LookupEnv: func(name string) (string, bool) { v, ok := m.env[name]; return v, ok },
 		Open:      func(cli.EngineOptions) (driver.Engine, error) { return m.engine, nil },
+		Socket:    func(string) string { return m.socket },
 		Streams: func(bool) *term.Streams {
 			return term.Injected(term.Input{Reader: in, Terminal: m.terminal}, term.Output{Writer: &m.out}, term.Output{Writer: &m.err, Terminal: m.terminal})
 		},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
@@ -28,7 +29,7 @@ func (s *session) values(p *place) (config.Values, error) {
 			UID: p.caller.UID, GID: p.caller.GID, OS: runtime.GOOS, Arch: runtime.GOARCH,
 			CPUs: p.machine.CPUs, Memory: int64(p.machine.Memory),
 		},
-		Checkout: p.identity.Checkout, Sockets: s.sockets(p),
+		Checkout: p.identity.Checkout, Broad: p.checkout.Broad(), Sockets: sync.OnceValue(func() []string { return s.sockets(p) }),
 	}
 	for _, text := range slices.Backward(s.g.vars) { // of two, the later one wins, as in Terraform
 		name, value, ok := strings.Cut(text, "=")
@@ -47,18 +48,23 @@ func (s *session) values(p *place) (config.Values, error) {
 	return v, nil
 }
 
-// sockets is the engine's own socket where the environment says that it is not in the usual place: a share of it is one
-// for the gate.
+// sockets are the places of the engine's socket, as they are named and behind links: a share of one is for the gate.
 func (s *session) sockets(p *place) []string {
-	path, ok := strings.CutPrefix(s.app.getenv("DOCKER_HOST"), "unix://")
-	if !ok {
-		return nil
+	named := []string{"/var/run/docker.sock"}
+	if s.app.m.Socket != nil {
+		named = append(named, s.app.m.Socket(s.g.context))
 	}
-	at, err := p.checkout.Resolve(path)
-	if err != nil {
-		return []string{path}
+	var all []string
+	for _, path := range named {
+		if !filepath.IsAbs(path) {
+			continue
+		}
+		all = append(all, filepath.Clean(path))
+		if at, err := p.checkout.Resolve(path); err == nil && at.Real != path {
+			all = append(all, at.Real)
+		}
 	}
-	return []string{path, at.Real}
+	return all
 }
 
 // projectName is the name of a project whose Envfile gives none, in a directory.
