@@ -27,6 +27,7 @@ type checkout struct {
 	fstest.MapFS
 	dir      string
 	worktree *Worktree
+	links    map[string]string // paths that lead elsewhere by now
 	made     []string
 	listens  []plan.PortTaken
 }
@@ -85,6 +86,12 @@ func (c *checkout) MakeMountPoint(share, rel string, _ bool) error {
 func (c *checkout) MakeSource(p string) error {
 	c.made = append(c.made, p)
 	return nil
+}
+func (c *checkout) Leads(p string) (string, error) {
+	if to, ok := c.links[p]; ok {
+		return to, nil
+	}
+	return p, nil
 }
 func (c *checkout) Exists(p string) (bool, bool) {
 	if info, err := os.Stat(p); err == nil {

@@ -17,6 +17,14 @@ type RefusedError struct{ Text, Hint string }
 
 func (e *RefusedError) Error() string { return e.Text }
 
+// Moved refuses a path that leads elsewhere by now than when it was looked at, and was trusted or found to be inside.
+func Moved(what, path, leads string) error {
+	return &RefusedError{
+		Text: fmt.Sprintf("%s: %s leads to %s by now; it was replaced since it was looked at", what, path, leads),
+		Hint: "look at what replaced it, a box maybe; the next envy up asks about what it finds",
+	}
+}
+
 // ProblemsError is a plan that cannot be applied: a taken name, a port clash, a newer label.
 type ProblemsError struct{ Plan *plan.Plan }
 

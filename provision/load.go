@@ -25,13 +25,18 @@ func Load(ctx context.Context, layers []config.Source, v config.Values, id resou
 	return &Project{File: file, Values: v, Config: evaluated, Identity: id}, diags
 }
 
-// with evaluates once more, with the name that the checkout bears and the ports of boxes that exist.
-func (p *Project) with(ctx context.Context, name string, ports map[config.PortKey]int) (*Project, error) {
+// with evaluates once more, with the name that the checkout bears and the ports of boxes that exist, and asks the gate.
+func (p *Project) with(ctx context.Context, env Env, name string, ports map[config.PortKey]int) (*Project, error) {
 	v := p.Values
 	v.Name, v.KnownPorts = name, ports
 	evaluated, diags := p.File.Evaluate(ctx, v)
 	if err := diags.Err(); err != nil {
 		return nil, err
+	}
+	if env.Gate != nil {
+		if err := env.Gate(ctx, evaluated); err != nil {
+			return nil, err
+		}
 	}
 	q := *p
 	q.Values, q.Config, q.Identity.Project = v, evaluated, name

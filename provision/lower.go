@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -252,6 +253,10 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 		}
 		if err != nil {
 			l.fail(x.Range, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), "context is a folder of the checkout with a Dockerfile in it; dockerfile is relative to it")
+			if refused := (*RefusedError)(nil); errors.As(err, &refused) {
+				last := &l.diags[len(l.diags)-1]
+				last.Class, last.Hint = diag.Refused, refused.Hint
+			}
 		}
 		l.builds[key] = spec
 	}

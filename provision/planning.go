@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
@@ -41,6 +42,23 @@ type planning struct {
 
 // observe asks the engine, settles the project's name and the ports of boxes that exist, and lowers.
 func observe(ctx context.Context, env Env, p *Project, o UpOptions) (*planning, error) {
+	g, err := settle(ctx, env, p)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.lower(ctx, o)
+}
+
+// Settled is the Envfile as it is evaluated with the name and the ports that the engine knows of.
+func Settled(ctx context.Context, env Env, p *Project) (*config.Project, error) {
+	g, err := settle(ctx, env, p)
+	if err != nil {
+		return nil, err
+	}
+	return g.project.Config, nil
+}
+
+func settle(ctx context.Context, env Env, p *Project) (*planning, error) {
 	g := &planning{env: env, images: map[string]*resource.ImageFact{}}
 	p.Identity.Project = p.Config.Name
 	var err error
@@ -55,10 +73,10 @@ func observe(ctx context.Context, env Env, p *Project, o UpOptions) (*planning, 
 		}
 		g.names = &names
 	}
-	if g.project, err = p.with(ctx, name, knownPorts(g.observed, p.Config)); err != nil {
+	if g.project, err = p.with(ctx, env, name, knownPorts(g.observed, p.Config)); err != nil {
 		return nil, err
 	}
-	return g, g.lower(ctx, o)
+	return g, nil
 }
 
 func (g *planning) lower(ctx context.Context, o UpOptions) error {

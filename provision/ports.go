@@ -67,7 +67,7 @@ func (g *planning) repick(ctx context.Context, p *plan.Plan) (bool, error) {
 	if !moved {
 		return false, nil
 	}
-	project, err := g.project.with(ctx, g.project.Identity.Project, ports)
+	project, err := g.project.with(ctx, g.env, g.project.Identity.Project, ports)
 	if err != nil {
 		return false, err
 	}

@@ -33,6 +33,8 @@ type Host interface {
 	MakeMountPoint(share, rel string, dir bool) error
 	// MakeSource makes the missing source folder of a share with create = true.
 	MakeSource(path string) error
+	// Leads says where a path leads now, behind every link.
+	Leads(path string) (string, error)
 	// Exists tells whether a path is there, behind links, and whether it is a folder.
 	Exists(path string) (exists, dir bool)
 	// Listeners are the ports in use on this machine; empty where that cannot be known or the engine is elsewhere.
@@ -72,6 +74,9 @@ type Env struct {
 	RunGone func(run string) bool
 	// RunOver is told of a throw-away box, by its run, that was taken away; nil need not know.
 	RunOver func(run string)
+	// Gate is asked about every evaluation of the Envfile before anything of it is used; an error ends the use case. Ports
+	// and files are other ones each time, so what reaches outside may be too (§2, §9). Nil lets everything pass.
+	Gate func(context.Context, *config.Project) error
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }

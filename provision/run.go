@@ -50,7 +50,8 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 		return 0, err
 	}
 	name := resource.BoxName(g.project.Identity.Project, c.Wanted.Replica()) + ".run-" + o.ID
-	if err := newHostSteps(g).Prepare(c.Spec); err != nil {
+	steps := newHostSteps(g)
+	if err := steps.Prepare(c.Wanted.Replica(), c.Spec); err != nil {
 		return 0, err
 	}
 	nets := map[string]driver.NetworkRef{}
@@ -68,7 +69,10 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 	if err != nil {
 		return 0, err
 	}
-	code, err := env.Engine.Attach(ctx, id, o.Streams)
+	code := 0
+	if err = steps.check(c.Wanted.Replica(), c.Spec); err == nil { // it is started now
+		code, err = env.Engine.Attach(ctx, id, o.Streams)
+	}
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if failed := env.Engine.RemoveBox(clean, id); failed != nil {

@@ -80,8 +80,15 @@ func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Bui
 }
 
 // Prepare implements apply.Host: sources that must exist, and mount points inside shares, made by the caller so that no
-// root-owned folder appears in a checkout.
-func (h *hostSteps) Prepare(spec resource.BoxSpec) error {
+// root-owned folder appears in a checkout. Last, all paths are looked at once more: the engine follows links.
+func (h *hostSteps) Prepare(box string, spec resource.BoxSpec) error {
+	if err := h.prepare(spec); err != nil {
+		return err
+	}
+	return h.check(box, spec)
+}
+
+func (h *hostSteps) prepare(spec resource.BoxSpec) error {
 	host := h.g.env.Host
 	for _, m := range spec.Mounts {
 		if m.Type != resource.MountBind && m.Type != resource.MountCopy {
@@ -111,6 +118,70 @@ func (h *hostSteps) Prepare(spec resource.BoxSpec) error {
 		}
 	}
 	return nil
+}
+
+// Check implements apply.Host: the engine follows the paths of a box at each start.
+func (h *hostSteps) Check(box, id string) error {
+	for _, b := range h.g.observed.Boxes {
+		if b.ID != id {
+			continue
+		}
+		spec, err := resource.DecodeSpec(b.Spec)
+		if err != nil {
+			return err
+		}
+		return h.check(box, *spec)
+	}
+	for _, w := range h.g.desired.Boxes {
+		if w.Replica() == box {
+			return h.check(box, w.Spec)
+		}
+	}
+	return fmt.Errorf("box %q: nothing is known of its shares", box)
+}
+
+// check refuses paths that lead elsewhere than they led when they were looked at: sources, which had no links then, and
+// devices.
+func (h *hostSteps) check(box string, spec resource.BoxSpec) error {
+	for _, m := range spec.Mounts {
+		if m.Type != resource.MountBind {
+			continue // volumes have no path, copies are read by envy, which looks by itself
+		}
+		if err := h.same(fmt.Sprintf("share %q", m.Name), m.Source, m.Source); err != nil {
+			return err
+		}
+	}
+	for _, text := range spec.Devices {
+		device, _, _ := strings.Cut(text, ":")
+		if err := h.same("device", device, h.device(box, device)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// same refuses a path that leads elsewhere.
+func (h *hostSteps) same(what, path, led string) error {
+	leads, err := h.g.env.Host.Leads(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", what, err)
+	case leads != led && !(what == "device" && within(path, "/dev") && within(leads, "/dev")):
+		return Moved(what, path, leads)
+	}
+	return nil
+}
+
+// device is where a device of a box led when the Envfile was evaluated; itself where that does not tell.
+func (h *hostSteps) device(box, path string) string {
+	for _, b := range h.g.project.Config.Boxes {
+		for _, d := range b.Devices {
+			if b.Name == box && d.Host == path {
+				return d.Place.Path
+			}
+		}
+	}
+	return path
 }
 
 // enclosingShare is the innermost writable bind share that a mount point lies in, with the path below it.

@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"io/fs"
 
@@ -25,7 +25,7 @@ var _ provision.Host = (*host)(nil)
 func (h *host) resolve(path string) (hostfs.Place, error) {
 	place, err := h.checkout.Resolve(path)
 	if err == nil && place.Real != path {
-		err = fmt.Errorf("%s leads to %s by now", path, place.Real)
+		err = provision.Moved("the Envfile", path, place.Real)
 	}
 	return place, err
 }
@@ -57,6 +57,9 @@ func (h *host) Tree(path string) (recipe.Source, error) {
 		tree, err = h.checkout.Tree.Sub(place.Rel)
 	} else {
 		tree, err = hostfs.OpenTree(place.Real)
+	}
+	if err == nil && tree.Dir() != path {
+		err = errors.Join(provision.Moved("the Envfile", path, tree.Dir()), tree.Close())
 	}
 	if err != nil {
 		return nil, err
@@ -119,6 +122,12 @@ func (h *host) MakeSource(path string) error {
 		return err
 	}
 	return h.checkout.MakeDir(place, 0o755)
+}
+
+// Leads implements provision.Host.
+func (h *host) Leads(path string) (string, error) {
+	place, err := h.checkout.Resolve(path)
+	return place.Real, err
 }
 
 // Exists implements provision.Host.

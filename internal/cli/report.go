@@ -206,6 +206,9 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 		return f, false
 	case errors.As(err, &step):
 		f = view.Failure{Text: fmt.Sprintf("%s: %s", stepName(step.Step), causeOf(step.Err)), Lines: failureLines(step)}
+		if refused := (*provision.RefusedError)(nil); errors.As(step.Err, &refused) {
+			f.Hint = refused.Hint
+		}
 		origin = step.Step.Origin
 		if isUnreachable(step) {
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"

@@ -32,8 +32,12 @@ type Host interface {
 	// Layers gives the build of an image's packages and setups, Build that of a build {}.
 	Layers(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
 	Build(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
-	// Prepare makes mount points and `create` folders before a box is made, and checks that its sources are there.
-	Prepare(spec resource.BoxSpec) error
+	// Prepare makes mount points and `create` folders before a box is made, and checks that its sources are there and lead
+	// where they led. box is the replica's name.
+	Prepare(box string, spec resource.BoxSpec) error
+	// Check is that last check for a box that is made already, right before it is started: by id, or, where that is new,
+	// as the box is wanted.
+	Check(box, id string) error
 	// Archive is a share of mode copy as a tar stream.
 	Archive(m resource.MountSpec) (io.ReadCloser, error)
 }
@@ -264,7 +268,7 @@ func (r *runner) undo(ctx context.Context, s plan.Step) {
 		case plan.OpRemove:
 			err = r.engine.RemoveBox(ctx, id)
 		case plan.OpStart:
-			err = r.engine.StartBox(ctx, id, u.Restart)
+			err = r.start(ctx, s.Address.Box, id, u.Restart)
 		}
 		if err != nil {
 			r.o.Sink.Send(event.Event{Kind: event.Warning, Subject: s.Address.String(), Text: fmt.Sprintf("%s after a failure: %v", u.Op, err)})

@@ -30,6 +30,15 @@ type stage struct {
 	most  int
 }
 
+// machine is a caller's machine whose paths lead where they led, but for those of the boxes that moved names.
+type machine struct {
+	Host // what no test uses panics
+
+	moved map[string]error // by id
+}
+
+func (m *machine) Check(_, id string) error { return m.moved[id] }
+
 func (s *stage) call(ctx context.Context, what string) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, what)
@@ -107,7 +116,7 @@ func TestFailureStopsOnlyWhatDependsOnIt(t *testing.T) {
 	sink := &event.Recorder{}
 	r := Run(t.Context(), number(
 		box(plan.OpStart, "db"), box(plan.OpStart, "web", 1), box(plan.OpStart, "cache"), box(plan.OpRemove, "old", 3),
-	), s, nil, Options{Sink: sink, Parallel: 1})
+	), s, &machine{}, Options{Sink: sink, Parallel: 1})
 	if diff := cmp.Diff([]string{"start db", "start cache", "remove old"}, s.said()); diff != "" {
 		t.Errorf("calls: %s", diff)
 	}
@@ -130,7 +139,7 @@ func TestUndo(t *testing.T) {
 	s := &stage{fail: map[string]error{"start new": errors.New("port taken")}}
 	start := box(plan.OpStart, "new", 1)
 	start.OnFail = []plan.Undo{{Op: plan.OpRemove, Target: plan.Target{ID: "new"}}, {Op: plan.OpStart, Target: plan.Target{ID: "old"}}}
-	Run(t.Context(), number(box(plan.OpStop, "old"), start, box(plan.OpRename, "new", 2)), s, nil, Options{})
+	Run(t.Context(), number(box(plan.OpStop, "old"), start, box(plan.OpRename, "new", 2)), s, &machine{}, Options{})
 	if diff := cmp.Diff([]string{"stop old", "start new", "remove new", "start old"}, s.said()); diff != "" {
 		t.Errorf("calls: %s", diff)
 	}
@@ -150,12 +159,33 @@ func TestSilentEngine(t *testing.T) {
 	}
 }
 
+// A box whose paths lead elsewhere by now is not started, not even to undo something.
+func TestMovedBoxIsNotStarted(t *testing.T) {
+	moved := errors.New("leads elsewhere")
+	s := &stage{}
+	start := box(plan.OpStart, "new", 1)
+	start.OnFail = []plan.Undo{{Op: plan.OpRemove, Target: plan.Target{ID: "new"}}, {Op: plan.OpStart, Target: plan.Target{ID: "old"}}}
+	sink := &event.Recorder{}
+	r := Run(t.Context(), number(box(plan.OpStop, "old"), start), s, &machine{moved: map[string]error{"new": moved, "old": moved}}, Options{Sink: sink})
+	if diff := cmp.Diff([]string{"stop old", "remove new"}, s.said()); diff != "" {
+		t.Errorf("calls: %s", diff)
+	}
+	if err := r.Err(t.Context()); !errors.Is(err, moved) {
+		t.Errorf("error = %v", err)
+	}
+	if !slices.ContainsFunc(sink.Events(), func(e event.Event) bool {
+		return e.Kind == event.Warning && strings.Contains(e.Text, "start after a failure: leads elsewhere")
+	}) {
+		t.Errorf("nothing is said of the old box: %+v", sink.Events())
+	}
+}
+
 func TestMoreLostThanConfirmed(t *testing.T) {
 	s := &stage{loss: []driver.Change{{Path: "/opt/a"}, {Path: "/opt/b"}}}
 	check := box(plan.OpRecheckLoss, "old")
 	check.Loss = &resource.Loss{Count: 1, Paths: []string{"/opt/a"}}
 	check.OnFail = []plan.Undo{{Op: plan.OpStart, Target: plan.Target{ID: "old"}}}
-	r := Run(t.Context(), number(check, box(plan.OpStart, "new", 1)), s, nil, Options{})
+	r := Run(t.Context(), number(check, box(plan.OpStart, "new", 1)), s, &machine{}, Options{})
 	var more *MoreLostError
 	if err := r.Err(t.Context()); !errors.As(err, &more) || more.Loss.Count != 2 {
 		t.Errorf("error = %v", err)
@@ -174,7 +204,7 @@ func TestInterrupt(t *testing.T) {
 	go func() {
 		wait := box(plan.OpWaitHealthy, "web")
 		wait.Health = &resource.HealthSpec{}
-		done <- Run(ctx, number(box(plan.OpStop, "slow"), wait, box(plan.OpStart, "next", 1)), s, nil, Options{})
+		done <- Run(ctx, number(box(plan.OpStop, "slow"), wait, box(plan.OpStart, "next", 1)), s, &machine{}, Options{})
 	}()
 	for deadline := time.Now().Add(10 * time.Second); len(s.said()) < 2; {
 		if time.Now().After(deadline) {
@@ -209,7 +239,7 @@ func TestTimeout(t *testing.T) {
 	s := &stage{block: map[string]chan struct{}{"wait web": make(chan struct{})}}
 	wait := box(plan.OpWaitHealthy, "web")
 	wait.Health = &resource.HealthSpec{}
-	r := Run(t.Context(), number(wait), s, nil, Options{Timeout: time.Millisecond})
+	r := Run(t.Context(), number(wait), s, &machine{}, Options{Timeout: time.Millisecond})
 	var timeout *TimeoutError
 	if err := r.Err(t.Context()); !errors.As(err, &timeout) || !strings.Contains(err.Error(), "not ready after 1ms") {
 		t.Errorf("error = %v", err)
@@ -222,7 +252,7 @@ func TestBounded(t *testing.T) {
 	for range 50 {
 		steps = append(steps, box(plan.OpStart, "x"))
 	}
-	r := Run(t.Context(), number(steps...), s, nil, Options{Parallel: 3})
+	r := Run(t.Context(), number(steps...), s, &machine{}, Options{Parallel: 3})
 	if len(r.Done) != 50 || s.most > 3 {
 		t.Errorf("%d done, %d at once", len(r.Done), s.most)
 	}

@@ -213,7 +213,7 @@ func (r *runner) box(ctx context.Context, s plan.Step) error {
 		r.mu.Lock()
 		r.report.Started = append(r.report.Started, id)
 		r.mu.Unlock()
-		return r.engine.StartBox(ctx, id, s.Restart)
+		return r.start(ctx, s.Address.Box, id, s.Restart)
 	case plan.OpStop:
 		if s.Timeout < 0 {
 			return r.engine.KillBox(ctx, id, "KILL")
@@ -239,9 +239,17 @@ func (r *runner) box(ctx context.Context, s plan.Step) error {
 	panic(fmt.Sprintf("apply: step of unknown kind %q", s.Op))
 }
 
+// start starts a box whose paths still lead where they led.
+func (r *runner) start(ctx context.Context, box, id, restart string) error {
+	if err := r.host.Check(box, id); err != nil {
+		return err
+	}
+	return r.engine.StartBox(ctx, id, restart)
+}
+
 func (r *runner) create(ctx context.Context, s plan.Step) error {
 	c := s.Create
-	if err := r.host.Prepare(c.Spec); err != nil {
+	if err := r.host.Prepare(c.Wanted.Replica(), c.Spec); err != nil {
 		return err
 	}
 	nets := make(map[string]driver.NetworkRef, len(c.Networks))
