@@ -41,7 +41,7 @@ func (a *app) entering(name, usage, operands string, do run, flags ...cli.Flag) 
 // commands is the table of all commands, in the order of help.
 func (a *app) commands() []*cli.Command {
 	list := []*cli.Command{
-		a.initCommand(), a.validateCommand(), a.fmtCommand(),
+		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.trustCommand(),
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
@@ -81,7 +81,6 @@ func notBuilt() []absence {
 		{"import", "envy init writes an Envfile to start from"},
 		{"export", "docker inspect shows what envy made"},
 		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},
-		{"trust", "an Envfile that reaches outside its project is refused until then"},
 		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
 		{"prune", "envy destroy --volumes in a checkout leaves nothing of it; docker system prune takes unused images"},
 		{"events", "docker events --filter label=io.envy.project"},

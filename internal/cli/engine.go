@@ -90,6 +90,7 @@ func (s *session) makingEnv(ctx context.Context, command string) (provision.Env,
 	if err != nil {
 		return env, err
 	}
+	env.Gate = s.gate
 	return env, s.secrets(ctx, &env)
 }
 

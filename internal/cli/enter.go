@@ -209,7 +209,7 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 	if err != nil {
 		return err
 	}
-	if err := gate(project); err != nil {
+	if err := s.gate(ctx, project.Config); err != nil {
 		return err
 	}
 	box, err := runBox(project, names)

@@ -30,20 +30,13 @@ func (a *app) validateCommand() *cli.Command {
 
 // validation is the JSON of validate; what is wrong with an Envfile stands in the diagnostics on stderr.
 type validation struct {
-	Format  string      `json:"format"` // "envy.validation"
-	Version int         `json:"version"`
-	Valid   bool        `json:"valid"`
-	Project string      `json:"project"`
-	Boxes   []string    `json:"boxes"`
-	Gate    []gateEntry `json:"gate"`
-}
-
-// gateEntry is one thing that reaches outside the project.
-type gateEntry struct {
-	Kind string `json:"kind"`
-	What string `json:"what"`
-	File string `json:"file,omitempty"`
-	Line int    `json:"line,omitempty"`
+	Format  string           `json:"format"` // "envy.validation"
+	Version int              `json:"version"`
+	Valid   bool             `json:"valid"`
+	Project string           `json:"project"`
+	Boxes   []string         `json:"boxes"`
+	Gate    []view.GateEntry `json:"gate"`
+	Trusted bool             `json:"trusted"`
 }
 
 func (s *session) validate(ctx context.Context) error {
@@ -51,14 +44,16 @@ func (s *session) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g, err := s.gateOf(project.Config)
+	if err != nil {
+		return err
+	}
 	r := validation{
-		Format: "envy.validation", Version: resultVersion, Valid: true, Project: project.Config.Name, Boxes: []string{}, Gate: []gateEntry{},
+		Format: "envy.validation", Version: resultVersion, Valid: true, Project: project.Config.Name, Boxes: []string{},
+		Gate: append([]view.GateEntry{}, g.Entries...), Trusted: !g.Asks(),
 	}
 	for _, b := range project.Config.Boxes {
 		r.Boxes = append(r.Boxes, b.Name)
-	}
-	for _, g := range project.Config.Gate {
-		r.Gate = append(r.Gate, gateEntry{Kind: string(g.Kind), What: g.What, File: g.Range.File, Line: g.Range.Start.Line})
 	}
 	switch s.g.format {
 	case view.JSON:
@@ -74,13 +69,10 @@ func (s *session) validate(ctx context.Context) error {
 		boxes = "1 box: " + r.Boxes[0]
 	}
 	t := s.view.Out.Text().Add(fmt.Sprintf("%s is valid. Project %s, %s.\n", project.Config.File, r.Project, boxes))
-	if len(r.Gate) > 0 {
-		t.Add("It reaches outside the project, which envy up refuses until trust is built:\n")
+	if err := s.view.Out.Print(t); err != nil || len(g.Entries) == 0 {
+		return err
 	}
-	for _, g := range r.Gate {
-		t.Add(fmt.Sprintf("  %s:%d  %s\n", g.File, g.Line, g.What))
-	}
-	return s.view.Out.Print(t)
+	return s.view.Gate(g)
 }
 
 func (a *app) fmtCommand() *cli.Command {

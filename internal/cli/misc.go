@@ -30,7 +30,7 @@ func (s *session) provision(ctx context.Context, boxes, only []string) error {
 	if err := project.Knows(boxes); err != nil {
 		return err
 	}
-	if err := gate(project); err != nil {
+	if err := s.gate(ctx, project.Config); err != nil {
 		return err
 	}
 	env, err := s.makingEnv(ctx, "provision")

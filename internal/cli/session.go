@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +42,8 @@ type session struct {
 	progress *view.Progress
 	unlock   func() error  // gives the lock back early
 	boxes    []*config.Box // of the Envfile, where check could read it
+	trust    *trustStore   // once the gate was asked
+	loaded   *provision.Project
 	closers  []func() error
 }
 
@@ -225,10 +226,8 @@ func (s *session) project(ctx context.Context) (*provision.Project, error) {
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
-	if err := s.view.Diagnostics(list); err != nil {
-		return nil, err
-	}
-	return project, nil
+	s.loaded = project
+	return project, s.view.Diagnostics(list)
 }
 
 // projectIfWell is project for commands that go on without one: what is wrong becomes a warning, and nobody is asked.
@@ -292,25 +291,6 @@ func (s *session) warnBroken(err error) error {
 		Severity: diag.Warning, Summary: "the Envfile cannot be used; going on with what the engine knows",
 		Detail: first.Summary + where, Hint: "envy validate shows all that is wrong with it",
 	}})
-}
-
-// gate refuses what reaches outside the project until there is a way to grant it trust.
-func gate(p *provision.Project) error {
-	var lines []string
-	for _, e := range p.Config.Gate {
-		where := ""
-		if e.Range.File != "" {
-			where = fmt.Sprintf("%s:%d: ", e.Range.File, e.Range.Start.Line)
-		}
-		lines = append(lines, where+e.What)
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return &provision.RefusedError{
-		Text: "the Envfile reaches outside the project:\n" + strings.Join(lines, "\n"),
-		Hint: "granting trust (envy trust) is not built yet; take these out of the Envfile to go on",
-	}
 }
 
 // look opens the engine and finds what is there. It needs no Envfile.

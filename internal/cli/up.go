@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
@@ -95,7 +94,7 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	if err := project.Knows(o.Boxes); err != nil {
 		return err
 	}
-	if err := gate(project); err != nil {
+	if err := s.gate(ctx, project.Config); err != nil {
 		return err
 	}
 	env, err := s.makingEnv(ctx, "up")
@@ -162,14 +161,15 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	if err := project.Knows(o.Boxes); err != nil {
 		return nil, err
 	}
-	reaches := gate(project)
-	if reaches != nil && out != "" {
-		return nil, reaches
+	gate := s.planGate(out != "")
+	if err := gate(ctx, project.Config); err != nil {
+		return nil, err
 	}
 	env, _, err := s.reach(ctx)
 	if err != nil {
 		return nil, err
 	}
+	env.Gate = gate
 	if err := s.secrets(ctx, &env); err != nil {
 		return nil, err
 	}
@@ -185,14 +185,6 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
 	if err := s.view.Plan(p); err != nil {
 		return nil, err
-	}
-	if reaches != nil {
-		list := s.app.describe(reaches)
-		list[0].Severity = diag.Warning
-		list[0].Hint = "envy up refuses it: granting trust (envy trust) is not built yet"
-		if err := s.view.Diagnostics(list); err != nil {
-			return nil, err
-		}
 	}
 	if len(p.Problems) > 0 {
 		return nil, &shownError{&provision.ProblemsError{Plan: p}}

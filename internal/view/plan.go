@@ -29,7 +29,14 @@ func (v *View) Plan(p *plan.Plan) error {
 	case JSON:
 		return v.Out.JSON(v.planJSON(p))
 	}
-	return v.Out.Print(v.Out.plan(v.header, p))
+	t := v.Out.plan(v.header, p)
+	if len(v.gate.Entries) == 0 {
+		return v.Out.Print(t)
+	}
+	if err := v.Out.Print(t.Add("\n")); err != nil {
+		return err
+	}
+	return v.Gate(v.gate)
 }
 
 // PlanBefore shows a plan that is about to be applied, on Err: the answer is what comes of it. Quiet shows it where
@@ -145,6 +152,8 @@ type PlanJSON struct {
 	Kept       []string       `json:"kept"`
 	Problems   []plan.Problem `json:"problems"`
 	Unresolved bool           `json:"unresolved"` // more is known after the images were pulled or built
+	Gate       []GateEntry    `json:"gate"`       // what the Envfile reaches outside the project
+	Trusted    bool           `json:"trusted"`    // whether all of that is trusted
 }
 
 // EngineJSON is the engine that a document speaks of.
@@ -157,7 +166,7 @@ func (v *View) planJSON(p *plan.Plan) PlanJSON {
 	j := PlanJSON{
 		Format: "envy.plan", Version: PlanVersion, Project: p.Project, Changed: !p.Empty(), Summary: totals(p),
 		Changes: shownChanges(p), Steps: list(p.Steps), Notes: list(p.Notes), Kept: list(p.Kept), Problems: list(p.Problems),
-		Unresolved: p.Unresolved,
+		Unresolved: p.Unresolved, Gate: list(v.gate.Entries), Trusted: !v.gate.Asks(),
 	}
 	if v.header.endpoint != "" {
 		j.Engine = &EngineJSON{v.header.engine, v.header.endpoint}

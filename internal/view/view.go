@@ -43,6 +43,7 @@ type View struct {
 	Now    func() time.Time // the clock of progress; New gives the system's
 
 	header  header
+	gate    Gate // what the plan's Envfile reaches outside
 	streams *term.Streams
 }
 
