@@ -20,6 +20,7 @@ type terminal struct {
 	dir  string
 	file *os.File
 	cmd  *exec.Cmd
+	env  []string // beside what a terminal has
 
 	mu   sync.Mutex
 	seen string
@@ -51,6 +52,7 @@ func (x *terminal) command(args ...string) *exec.Cmd {
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + root, "TERM=xterm", "GORACE=" + quickRace, engineFile + "=" + filepath.Join(root, "engine.json"),
 	}
+	cmd.Env = append(cmd.Env, x.env...)
 	return cmd
 }
 
@@ -169,5 +171,49 @@ func TestTerminalConfirmation(t *testing.T) {
 	x.start("destroy")
 	x.await("[y/N]")
 	x.write("y\n")
+	x.ends(0)
+}
+
+// Somebody at the terminal is asked once; CI has a terminal where nobody sits.
+func TestTerminalTrust(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "box \"web\" {\n  image = \"debian:bookworm-slim\"\n  privileged = true\n}")
+	x.start("up", "--yes")
+	x.await("Envfile:3")
+	x.await("Trust this? [y/N]")
+	x.write("\n")
+	x.ends(5)
+	x.start("up")
+	x.await("Trust this? [y/N]")
+	x.write("\x03")
+	x.ends(130)
+	x.start("up")
+	x.await("Trust this? [y/N]")
+	x.write("\x04") // the end of the input
+	x.ends(5)
+	x.env = []string{"CI=true"}
+	x.start("up")
+	x.ends(5)
+	if !strings.Contains(x.text(), "envy trust --accept ") || strings.Contains(x.text(), "[y/N]") {
+		t.Errorf("%q", x.text())
+	}
+	x.env = nil
+	x.start("up")
+	x.await("Trust this? [y/N]")
+	x.write("y\n")
+	x.ends(0)
+	x.start("reload")
+	x.ends(0)
+	if strings.Contains(x.text(), "Trust this?") {
+		t.Errorf("asked again: %q", x.text())
+	}
+	x.start("trust", "--revoke")
+	x.ends(0)
+	x.start("trust")
+	x.await("Trust this? [y/N]")
+	x.write("yes\n")
+	x.ends(0)
+	x.env = []string{"CI=true"}
+	x.start("up")
 	x.ends(0)
 }
