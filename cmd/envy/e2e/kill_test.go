@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -19,7 +20,7 @@ box "db" {
   volume "data" { target = "/data" }
   healthcheck { command = "test -e /data/ready" }
   provision "init" {
-    run = "%[3]s; touch /data/ready"
+    run = "%[3]s; test -e /data/first || cat /proc/sys/kernel/random/uuid > /data/first; touch /data/ready"
   }
 }
 box "api" {
@@ -27,7 +28,7 @@ box "api" {
   depends_on = ["db"]
   env        = { A = "%[2]s" }
   volume "data" { target = "/data" }
-  provision "one" { run = "%[3]s" }
+  provision "one" { run = "%[3]s; echo done >> /one" }
   provision "two" { run = "sleep 0.05" }
 }
 box "web" {
@@ -35,53 +36,103 @@ box "web" {
   depends_on = ["api"]
   env        = { A = "%[2]s" }
   port "http" { guest = 80 }
+  share "." { target = "/w" }
 }
 `
 
 // alone is a script that leaves a mark where another one of this box is under way: its process lives.
 const alone = `if [ -e /running ] && kill -0 $(cat /running) 2>/dev/null; then echo twice >> /data/twice; fi; echo $$ > /running; sleep 0.1; rm /running`
 
-// kills is how often an up is killed, half of them a first one and half a replacement.
-const kills = 20
+// kills is how often envy is killed: ENVY_KILLS, or 20.
+func kills(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("ENVY_KILLS")
+	if text == "" {
+		return 20
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("ENVY_KILLS: %v", err)
+	}
+	return n
+}
 
-// TestKilled kills envy with SIGKILL at random moments of an up. Each time the next up converges, no provisioner ran
-// beside itself, and nothing is orphaned or doubled.
+// TestKilled kills envy with SIGKILL at random moments: of a first up, of one with replacements, of one that makes
+// everything anew, and of a destroy. Each time the next up converges, no provisioner ran beside itself, no byte of a
+// volume or share is lost, and nothing is orphaned or doubled.
 func TestKilled(t *testing.T) {
 	p := newProject(t, fmt.Sprintf(killProject, tiny, "0", alone))
+	p.file("kept", "mine")
 	began := time.Now()
 	p.ok("up", "--yes")
 	whole := time.Since(began)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d, a whole up takes %s", seed, whole.Round(time.Millisecond))
 	r := rand.New(rand.NewPCG(seed, 1))
-	for i := range kills {
-		if i%2 == 0 {
-			p.ok("destroy", "--yes", "--volumes")
-		}
+	first, again := p.ok("exec", "db", "cat", "/data/first").stdout, 0
+	for i := range kills(t) {
 		p.write(fmt.Sprintf(killProject, tiny, strconv.Itoa(i), alone))
-		c := p.command("up", "--yes")
+		args, within := []string{"up", "--yes"}, whole
+		switch i % 4 {
+		case 0:
+			p.ok("destroy", "--yes", "--volumes")
+			first = "" // and whatever the next one writes stays
+		case 2:
+			args = append(args, "--recreate")
+		case 3:
+			args, within = []string{"destroy", "--yes"}, whole/3
+		}
+		c := p.command(args...)
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		after := time.Duration(r.Int64N(int64(whole)))
+		after := time.Duration(r.Int64N(int64(within)))
 		timer := time.AfterFunc(after, func() { _ = c.Process.Signal(syscall.SIGKILL) })
 		_ = c.Wait()
 		timer.Stop()
 		p.ok("up", "--yes")
-		if got := p.names(); got != "api running, db running, web running" {
-			t.Fatalf("kill %d after %s: containers %s", i, after, got)
+		if first == "" {
+			first = p.ok("exec", "db", "cat", "/data/first").stdout
 		}
-		for _, box := range []string{"db", "api"} {
-			if out := p.run("exec", box, "cat", "/data/twice"); out.code == 0 {
-				t.Fatalf("kill %d after %s: a provisioner of %s ran beside itself", i, after, box)
-			}
-		}
-		p.quiet()
-		nets := strings.Fields(p.docker("network", "ls", "-q", "--filter", "label=io.envy.path="+p.real()))
-		if len(nets) != 1 {
-			t.Fatalf("kill %d: %d networks", i, len(nets))
+		again += p.afterKill(fmt.Sprintf("kill %d (%s) after %s", i, args[0], after), first)
+	}
+	t.Logf("%d kills; %d times a provisioner was met behind its last line and ran again", kills(t), again)
+}
+
+// afterKill checks what must hold after a kill and the up behind it. It counts provisioners that ran to their end twice
+// in one box: the kill met them between their last line and the end of their process.
+func (p *project) afterKill(when, first string) (again int) {
+	p.t.Helper()
+	if got := p.names(); got != "api running, db running, web running" {
+		p.t.Fatalf("%s: containers %s", when, got)
+	}
+	for _, box := range []string{"db", "api"} {
+		if out := p.run("exec", box, "cat", "/data/twice"); out.code == 0 {
+			p.t.Fatalf("%s: a provisioner of %s ran beside itself", when, box)
 		}
 	}
+	if got := p.ok("exec", "db", "cat", "/data/first").stdout; got != first {
+		p.t.Fatalf("%s: the volume holds %q, want %q", when, got, first)
+	}
+	if got := p.ok("exec", "web", "cat", "/w/kept").stdout; got != "mine" {
+		p.t.Fatalf("%s: the share holds %q", when, got)
+	}
+	p.quiet()
+	mine := "label=io.envy.path=" + p.real()
+	if nets := strings.Fields(p.docker("network", "ls", "-q", "--filter", mine)); len(nets) != 1 {
+		p.t.Fatalf("%s: %d networks", when, len(nets))
+	}
+	if volumes := strings.Fields(p.docker("volume", "ls", "-q", "--filter", mine)); len(volumes) != 3 {
+		p.t.Fatalf("%s: volumes %q", when, volumes)
+	}
+	switch runs := strings.Count(p.ok("exec", "api", "cat", "/one").stdout, "done"); runs {
+	case 1:
+	case 2:
+		again = 1
+	default:
+		p.t.Fatalf("%s: a provisioner ran to its end %d times", when, runs)
+	}
+	return again
 }
 
 // TestKilledRun: a throw-away box whose envy was killed goes with the next up, another's stays, and no lock is left.
