@@ -16,7 +16,7 @@ AGENT_SOURCES = $(shell find cmd/envy-agent internal/agent internal/sync -name '
 	$(AGENT_DIR)/build.sh go.mod go.sum
 
 .DEFAULT_GOAL = help
-.PHONY: help build agent demo test check bench install fmt engines vuln fuzz clean tidy-check fmt-check vet lint scripts race generated
+.PHONY: help build agent demo test check bench install fmt engines vuln fuzz faults clean tidy-check fmt-check vet lint scripts race generated
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -90,6 +90,10 @@ vuln: agent ## known vulnerabilities in what envy is built from; skipped, loudly
 
 fuzz: agent ## every fuzz target for TIME (30s), with how often each ran; FUZZ names some
 	@.ci/fuzz $(or $(TIME),30s) $(FUZZ)
+
+faults: agent ## every call broken in every way, on a stand-in; then KILLS (200) kills on the engine at hand
+	$(GO) test -count=1 -v -run 'TestFaults|TestFaultPairs' ./provision | grep -E '^(---|ok|FAIL)|runs$$|seed'
+	ENVY_KILLS=$(or $(KILLS),200) .ci/test -v -timeout 90m -run 'TestKilled$$' ./cmd/envy/e2e
 
 clean: ## removes what was built
 	rm -rf bin $(AGENT)

@@ -37,8 +37,8 @@ func (h *brokenHost) Tree(path string) (recipe.Source, error) {
 }
 
 // Archive breaks half way: what was read before is an archive cut short.
-func (h *brokenHost) Archive(path string, uid, gid int) (io.ReadCloser, error) {
-	r, err := h.Host.Archive(path, uid, gid)
+func (h *brokenHost) Archive(path string) (io.ReadCloser, error) {
+	r, err := h.Host.Archive(path)
 	if broken := h.breaks(); broken != nil && err == nil {
 		return cutShort{r, broken}, nil
 	}
