@@ -87,13 +87,13 @@ func testConnect(b *bench) {
 func testFixedAddress(b *bench) {
 	// Of the block that is set aside for documentation (RFC 5737): no route of anybody's is in the way.
 	n := b.newNetwork("default")
-	n.Subnets = []string{"203.0.113.0/24"}
+	n.Subnets = []string{"198.51.100.0/24"}
 	id, err := b.d.CreateNetwork(b.ctx, n)
 	b.must(err)
 	b.keep(&b.networks, id)
 	ref := driver.NetworkRef{ID: id, Name: n.Name}
-	box := b.up("web", on(map[string]driver.NetworkRef{"default": ref}, resource.NetworkJoin{Network: "default", IP: "203.0.113.77"}))
-	if j, _ := b.join(box, ref); j.IP != "203.0.113.77" {
+	box := b.up("web", on(map[string]driver.NetworkRef{"default": ref}, resource.NetworkJoin{Network: "default", IP: "198.51.100.77"}))
+	if j, _ := b.join(box, ref); j.IP != "198.51.100.77" {
 		b.Errorf("the address is %q", j.IP)
 	}
 	if got := b.observe().Networks[0].Subnets; !slices.Equal(got, n.Subnets) {
