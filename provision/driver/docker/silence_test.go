@@ -122,6 +122,14 @@ func TestBrokenOffAnswer(t *testing.T) {
 		"pull": {"/images/create", begun + "10\r\n{\"status\":\"Pull", func(e *Engine) error {
 			return e.Pull(t.Context(), "x:1", "", event.Discard{}, "image.x")
 		}},
+		"stream": {"/exec/run/start", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\x01\x00\x00\x00\x00\x00\x00\x09half", func(e *Engine) error {
+			_, s, err := e.startExec(t.Context(), "x", container.ExecOptions{Cmd: []string{"true"}})
+			if err != nil {
+				return fmt.Errorf("no stream: %w", err)
+			}
+			defer s.cut()
+			return e.classify(s.drain(nil, nil), "run in", boxObject("x"))
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := openPartly(t, tc.path, func(w http.ResponseWriter, _ *http.Request) { cut(w, tc.some) })
