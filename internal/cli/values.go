@@ -148,6 +148,6 @@ func keptVariable(ctx context.Context, old []byte, u config.Variable, answer str
 // quote writes a string as HCL does, without templates.
 func quote(s string) string {
 	q := strconv.QuoteToGraphic(s)
-	q = strings.NewReplacer(`\a`, `\u0007`, `\b`, `\u0008`, `\f`, `\u000c`, `\v`, `\u000b`).Replace(q)
+	q = strings.NewReplacer(`\\`, `\\`, `\a`, `\u0007`, `\b`, `\u0008`, `\f`, `\u000c`, `\v`, `\u000b`).Replace(q)
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(q)
 }

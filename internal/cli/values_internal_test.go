@@ -30,6 +30,7 @@ func TestKeptVariable(t *testing.T) {
 		{"list", "", "list(string)", `["a"]`, "variable \"v\" {\n  default = [\"a\"]\n}\n"},
 		{"no template", "", "string", "${x} %{y}", "variable \"v\" {\n  default = \"$${x} %%{y}\"\n}\n"},
 		{"quotes", "", "string", `say "hi" \o/`, "variable \"v\" {\n  default = \"say \\\"hi\\\" \\\\o/\"\n}\n"},
+		{"backslashes", "", "string", `C:\app\bin`, "variable \"v\" {\n  default = \"C:\\\\app\\\\bin\"\n}\n"},
 		{"there already", "variable \"v\" {}\n", "string", "x", ""},
 		{"no expression", "", "number", "5 }", ""},
 	} {
