@@ -118,7 +118,7 @@ func growing() map[string]string {
 		`yamldecode("` + strings.Repeat("[", 100_000) + `")`:      "nested more than 100 deep",
 		`yamldecode("` + strings.Repeat("- ", 100_000) + `")`:     "nested more than 100 deep",
 		`file("big.txt")`:                                         "larger than 1 MiB",
-		`length(jsonencode([for a in range(300) : range(1000)]))`: "more than 200000 values",
+		`length(jsonencode([for a in range(201) : range(1000)]))`: "more than 200000 values",
 	}
 }
 
