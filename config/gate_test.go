@@ -152,19 +152,22 @@ func TestGateReaches(t *testing.T) {
 	v := values()
 	var got []string
 	for _, g := range load(t, v, box(`
-privileged = true
-cap_add    = ["SYS_PTRACE"]
-devices    = ["/dev/fuse:/dev/x:r"]
+cap_add = ["SYS_PTRACE"]
+devices = ["/dev/fuse:/dev/x:r"]
 port "80" { address = "0.0.0.0" }
 share "/etc/app" { target = "/w" }
 env = { K = env("API_KEY") }
 `)+`
-volume "v" { external = "theirs" }`, "box \"a\" {\ngpus = 2\n}").Gate {
+volume "v" { external = "theirs" }
+box "b" {
+  image      = "debian"
+  privileged = true
+}`, "box \"a\" {\ngpus = 2\n}").Gate {
 		got = append(got, g.Range.File+" "+string(g.Kind)+" "+g.Reaches)
 	}
 	want := []string{
-		"Envfile privileged ", "Envfile cap_add SYS_PTRACE", "Envfile device /dev/fuse", "Envfile public port 0.0.0.0", "Envfile share /etc/app",
-		"Envfile environment API_KEY", "Envfile external volume theirs", "Envfile.local gpu 2",
+		"Envfile cap_add SYS_PTRACE", "Envfile device /dev/fuse", "Envfile public port 0.0.0.0", "Envfile share /etc/app",
+		"Envfile environment API_KEY", "Envfile external volume theirs", "Envfile privileged ", "Envfile.local gpu 2",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

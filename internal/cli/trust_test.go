@@ -99,17 +99,17 @@ func TestWhoDoesNotAskForTrust(t *testing.T) {
 // A list that grew asks again and marks what is new.
 func TestTrustShowsWhatIsNew(t *testing.T) {
 	m := newMachine(t, reaching)
-	m.terminal = true
+	m.terminal, m.env["ONE"], m.env["TWO"] = true, "1", "2"
 	m.want(0, "y\n", "up")
-	m.write("Envfile.local", `box "web" { cap_add = ["SYS_ADMIN"] }`)
+	m.write("Envfile.local", `box "web" { env = { A = env("ONE") } }`)
 	m.want(5, "n\n", "up")
-	m.says("further outside", "  + Envfile.local:1  box \"web\" gets the capability SYS_ADMIN", "    Envfile:3        box \"web\" is privileged")
+	m.says("further outside", "  + Envfile.local:1  reads the environment variable ONE", "    Envfile:3        box \"web\" is privileged")
 	m.want(0, "y\n", "up")
 	m.write("Envfile.local", ``)
 	m.want(0, "", "up")
-	m.write("Envfile.local", `box "web" { cap_add = ["SYS_PTRACE"] }`)
+	m.write("Envfile.local", `box "web" { env = { A = env("TWO") } }`)
 	m.want(5, "n\n", "up")
-	m.write("Envfile", strings.Replace(reaching, "privileged = true", `cap_add = ["SYS_ADMIN"]`, 1))
+	m.write("Envfile", strings.Replace(reaching, "privileged = true", `env = { B = env("ONE") }`, 1))
 	m.want(5, "n\n", "up") // each was accepted or is new, never both at once
 	m.says("+ Envfile.local:1")
 }

@@ -150,7 +150,7 @@ func TestSilentEngine(t *testing.T) {
 	s := &stage{block: map[string]chan struct{}{"start new": make(chan struct{})}}
 	start := box(plan.OpStart, "new")
 	start.OnFail = []plan.Undo{{Op: plan.OpRemove, Target: plan.Target{ID: "new"}}}
-	r := Run(t.Context(), number(start, box(plan.OpRename, "new", 1)), s, nil, Options{Answer: 20 * time.Millisecond})
+	r := Run(t.Context(), number(start, box(plan.OpRename, "new", 1)), s, &machine{}, Options{Answer: 20 * time.Millisecond})
 	if err := r.Err(t.Context()); !errors.Is(err, context.DeadlineExceeded) || len(r.Skipped) != 1 {
 		t.Errorf("error = %v, skipped %v", err, r.Skipped)
 	}
