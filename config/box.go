@@ -275,10 +275,8 @@ func (r *boxReader) hadBuild() bool {
 // checkRights: what the engine would refuse to do, or would do nothing about.
 func (r *boxReader) checkRights() {
 	b, v, p := r.b, r.v, r.e.p
-	for name, list := range map[string][]string{"cap_add": b.CapAdd, "cap_drop": b.CapDrop} {
-		if b.Privileged && len(list) > 0 {
-			p.errorf(v.at(name), "`%s` does not go with `privileged`, which gives every capability", name)
-		}
+	if b.Privileged && len(b.CapDrop) > 0 {
+		p.errorf(v.at("cap_drop"), "`cap_drop` does not go with `privileged`, which gives every capability")
 	}
 	for _, s := range b.Shares {
 		if b.ReadOnly && s.Mode == ShareCopy {

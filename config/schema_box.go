@@ -60,7 +60,7 @@ func boxLimitAttrs() []attribute {
 		{name: "ulimits", kind: kindUlimits, doc: "limits by name: a number or { soft, hard }"},
 		{name: "platform", kind: kindString, rule: platformName, near: platformNames(), def: "the engine's", doc: "as \"linux/arm64\""},
 		{name: "read_only", kind: kindBool, def: "false", doc: "a read-only root file system; no share can be copied into it"},
-		{name: "privileged", kind: kindBool, def: "false", doc: "all of the host's devices and rights; excludes cap_add and cap_drop"},
+		{name: "privileged", kind: kindBool, def: "false", doc: "all of the host's devices and rights; excludes cap_drop"},
 		{name: "cap_add", kind: kindList, rule: capability, near: capabilitySpellings(), doc: "capabilities more, as \"NET_ADMIN\"; \"ALL\" is every one"},
 		{name: "cap_drop", kind: kindList, rule: capability, near: capabilitySpellings(), doc: "capabilities less"},
 		{name: "devices", kind: kindList, rule: deviceSpec, doc: "devices of the host, as \"/dev/fuse[:TARGET[:rwm]]\""},

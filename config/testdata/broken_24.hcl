@@ -21,6 +21,6 @@ box "d" {
   image       = "debian"
   stop_signal = 65 # ERROR: a signal's name or number
   privileged  = true
-  cap_add     = ["NET_ADMIN"] # ERROR: `cap_add` does not go with `privileged`
+  cap_add     = ["NET_ADMIN"]
   cap_drop    = ["ALL"] # ERROR: `cap_drop` does not go with `privileged`
 }
