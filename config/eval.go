@@ -53,6 +53,19 @@ func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) 
 	return project, list
 }
 
+// Name is the project's name, as far as that can be told of a file that may not be well: as written, else
+// Values.DefaultName.
+func (f *Envfile) Name(ctx context.Context, v Values) string {
+	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
+	defer cancel()
+	e := newEvaluation(ctx, f, v)
+	e.variables()
+	e.evalLocals(tierValues)
+	pr := &Project{}
+	e.project(pr)
+	return pr.Name
+}
+
 // evaluation is one run of Evaluate.
 type evaluation struct {
 	file   *Envfile

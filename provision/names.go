@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -92,10 +93,29 @@ func pickName(ctx context.Context, e driver.Observer, p *Project, exists func(st
 	return longName(wanted, id), names, nil
 }
 
-// moved looks for the same user's project of that name on this host whose folder is gone.
+// Elsewhere reports a checkout that has nothing on the engine where the same user's project of its name stands there, whose
+// folder is gone. Error: *RefusedError, the same that Up gives; a checkout that has something is not asked about.
+func Elsewhere(ctx context.Context, env Env, s *Scene, name func() string) error {
+	if o := s.Observed; len(o.Boxes)+len(o.Networks)+len(o.Volumes) > 0 {
+		return nil
+	}
+	names, err := env.Engine.Names(ctx)
+	if err != nil {
+		return err
+	}
+	return moved(names, name(), s.Identity, env.Host.Exists)
+}
+
+// moved looks for the same user's project of that name on this host whose folder is gone: by its claim, or where that
+// was pruned by its boxes.
 func moved(names driver.Names, wanted string, id resource.Identity, exists func(string) (bool, bool)) error {
-	owner, ok := names.Volumes[resource.ClaimName(wanted)]
-	if !ok || owner.HostID != id.HostID || owner.User != id.User || owner.Checkout == id.Checkout || owner.Path == "" {
+	owner, claimed := names.Volumes[resource.ClaimName(wanted)]
+	for _, name := range slices.Sorted(maps.Keys(names.Containers)) {
+		if o := names.Containers[name]; !claimed && o.Project == wanted && (resource.Identity{}).Bears(name, o) {
+			owner, claimed = o, true
+		}
+	}
+	if owner.HostID != id.HostID || owner.User != id.User || owner.Checkout == id.Checkout || owner.Path == "" {
 		return nil
 	}
 	if there, _ := exists(owner.Path); there {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -27,36 +28,61 @@ type StalePlanError struct{ Difference string }
 func (e *StalePlanError) Error() string { return "the saved plan is stale: " + e.Difference }
 
 // maxAttempts bounds planning anew after somebody else was first.
-const maxAttempts = 3
+const maxAttempts = 5
 
 // Up makes the engine's state what the Envfile says: missing bases are pulled, a plan is made and shown to confirm, and
 // applied. After images that were not known before, it plans again and goes on unasked only if nothing but volumes was
 // added (§2, Mounts). Errors are listed at the package's error types; what was done stands in the outcome all the same.
 func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) (*Outcome, error) {
 	var out *Outcome
-	for range maxAttempts {
+	var last error
+	for attempt := range maxAttempts {
 		g, err := observe(ctx, env, p, o)
 		if err != nil {
 			return nil, err
 		}
 		g.lossLimit = upLimit
-		out, err = g.up(ctx, o, confirm)
+		out, last = g.up(ctx, o, confirm)
 		var lost *apply.LostClaimError
-		if errors.As(err, &lost) || errors.Is(err, errStale) || conflict(out, err) {
-			continue // somebody was there at the same moment: look again (§6)
+		switch { // was somebody there at the same moment? Then look again (§6)
+		case errors.As(last, &lost), errors.Is(last, errStale):
+		case conflict(out, last):
+			if err := giveWay(ctx, env, attempt); err != nil {
+				return out, err
+			}
+		default:
+			return out, last
 		}
-		return out, err
 	}
-	return out, errors.New("somebody else keeps changing the same boxes at the same moment; try again")
+	return out, errors.Join(errors.New("somebody else keeps changing the same boxes at the same moment; try again"), last)
 }
 
-// conflict: every failure was that a name was taken meanwhile, by a create that showed up late.
+// giveWay waits for what another envy makes at the same moment, which takes a while to show: longer each time, and not
+// as long as that one waits.
+func giveWay(ctx context.Context, env Env, attempt int) error {
+	return wait(ctx, time.Duration(float64(cmp.Or(env.Settle, DefaultSettle)<<attempt)*(0.5+rand.Float64())))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// conflict: every failure was that a name was taken meanwhile, by a create that showed up late, or that a box that was
+// there, or just made, is gone.
 func conflict(out *Outcome, err error) bool {
 	if err == nil || out == nil || out.Report == nil || len(out.Report.Failures) == 0 {
 		return false
 	}
 	for _, f := range out.Report.Failures {
-		if !driver.Is(f.Err, driver.Conflict) {
+		vanished := driver.Is(f.Err, driver.NotFound) && f.Step.Address.Kind == resource.KindBox && f.Step.Op != plan.OpCreateBox
+		if !vanished && !driver.Is(f.Err, driver.Conflict) {
 			return false
 		}
 	}
@@ -191,14 +217,7 @@ func (g *planning) settle(ctx context.Context, r *apply.Report) error {
 	if !slices.ContainsFunc(r.Done, func(s plan.Step) bool { return g.unproven(r, s) }) {
 		return nil
 	}
-	timer := time.NewTimer(cmp.Or(g.env.Settle, DefaultSettle))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return wait(ctx, cmp.Or(g.env.Settle, DefaultSettle))
 }
 
 // unproven reports whether the step started a service that nothing was waited for.

@@ -234,7 +234,7 @@ func (s *session) run(ctx context.Context, names, command []string) error {
 		ID: id, Command: command, Cwd: s.workingDir(), TTY: t.tty, Env: t.env, Streams: t.streams,
 	}, s.confirmLoss)
 	if !is[*provision.LeftBehindError](err) { // else the lock is left, too, and says so
-		err = errors.Join(err, giveBack())
+		_ = giveBack() // a file that stays is swept one day
 	}
 	return ended(code, err, t.detach())
 }

@@ -303,6 +303,20 @@ func (s *session) look(ctx context.Context) (provision.Env, *provision.Scene, er
 	return env, scene, err
 }
 
+// elsewhere refuses to speak of nothing where the checkout has nothing because it was moved: what it made is told by the path
+// where it lay, and left alone.
+func (s *session) elsewhere(ctx context.Context, env provision.Env, scene *provision.Scene) error {
+	return provision.Elsewhere(ctx, env, scene, func() string {
+		values, _ := s.values(s.place) // what is wrong with a flag was told before
+		if layers, err := s.place.layers(); err == nil {
+			if file, _ := config.Parse(layers...); file != nil {
+				return file.Name(ctx, values)
+			}
+		}
+		return values.DefaultName
+	})
+}
+
 // lookAndCheck is look with a warning where the Envfile is broken; the engine is asked while the file is read.
 func (s *session) lookAndCheck(ctx context.Context) (provision.Env, *provision.Scene, error) {
 	env, err := s.env()
@@ -317,7 +331,7 @@ func (s *session) lookAndCheck(ctx context.Context) (provision.Env, *provision.S
 	if err != nil {
 		return env, nil, err
 	}
-	return env, scene, s.warnBroken(broken)
+	return env, scene, errors.Join(s.warnBroken(broken), s.elsewhere(ctx, env, scene))
 }
 
 func since(now, then time.Time) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
 )
@@ -38,6 +39,15 @@ func (s *session) status(ctx context.Context, sized bool) error {
 	}
 	env, scene, err := s.look(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.elsewhere(ctx, env, scene); is[*provision.RefusedError](err) {
+		list := s.app.describe(err)
+		list[0].Severity = diag.Warning
+		if err := s.view.Diagnostics(list); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
 	var sizes map[string]provision.Size

@@ -31,6 +31,9 @@ func (s *session) scope(ctx context.Context, do scoped, command string, o provis
 	if err != nil {
 		return nil, err
 	}
+	if err := s.elsewhere(ctx, env, scene); err != nil {
+		return nil, err
+	}
 	if len(o.Boxes) > 0 {
 		if o.Boxes, err = s.there(ctx, scene, o.Boxes); err != nil || len(o.Boxes) == 0 {
 			return &plan.Plan{Version: plan.Version, Project: scene.Identity.Project}, err

@@ -206,6 +206,18 @@ func (p *project) containers() []string {
 	return strings.Fields(p.docker("ps", "-a", "-q", "--no-trunc", "--filter", "label=io.envy.path="+p.real()))
 }
 
+// labelled are the names of the checkout's objects of a kind, sorted.
+func (p *project) labelled(kind string) []string {
+	p.t.Helper()
+	list, format := []string{kind, "ls"}, "{{.Name}}"
+	if kind == "container" {
+		list, format = []string{"ps", "-a"}, "{{.Names}}"
+	}
+	names := strings.Fields(p.docker(append(list, "--filter", "label=io.envy.path="+p.real(), "--format", format)...))
+	slices.Sort(names)
+	return names
+}
+
 // names are the names and states of the checkout's containers, sorted.
 func (p *project) names() string {
 	p.t.Helper()

@@ -65,7 +65,7 @@ func kindOf(err error, text string) driver.Kind {
 		return driver.NotRunning
 	case status == http.StatusNotFound, cerrdefs.IsNotFound(err), has("no such container", "no such network", "no such image"):
 		return driver.NotFound
-	case cerrdefs.IsConflict(err), cerrdefs.IsAlreadyExists(err):
+	case cerrdefs.IsConflict(err), cerrdefs.IsAlreadyExists(err), has(" is ambiguous ("): // of two networks of a name
 		return driver.Conflict
 	case cerrdefs.IsPermissionDenied(err), cerrdefs.IsUnauthorized(err):
 		return driver.Denied

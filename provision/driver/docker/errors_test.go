@@ -30,6 +30,7 @@ func TestKindOf(t *testing.T) {
 		{"missing container", said("No such container: x", cerrdefs.ErrNotFound), driver.NotFound},
 		{"missing network at start", said("network shop not found", cerrdefs.ErrNotFound), driver.NotFound},
 		{"name taken", said(`Conflict. The container name "/x" is already in use by container "y"`, cerrdefs.ErrConflict), driver.Conflict},
+		{"two networks of a name", said("network shop is ambiguous (2 matches found on name)", cerrdefs.ErrInvalidArgument), driver.Conflict},
 		{"port, by the engine", said("driver failed programming external connectivity: Bind for 127.0.0.1:80 failed: port is already allocated", cerrdefs.ErrInternal), driver.PortTaken},
 		{"port, by the kernel", said("Error starting userland proxy: listen tcp4 127.0.0.1:80: bind: address already in use", cerrdefs.ErrInternal), driver.PortTaken},
 		{"not running", said("Container x is not running", cerrdefs.ErrConflict), driver.NotRunning},
