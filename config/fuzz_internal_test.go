@@ -85,6 +85,7 @@ func FuzzNames(f *testing.F) {
 		"host label": hostLabel, "block label": blockLabel, "variable": variableName, "dotted": dottedName, "env": envName, "group": groupName,
 		"user": userName, "owner": ownerName, "package": packageName, "engine's name": engineName, "stage": stageName, "capability": capability,
 		"signal": signalName, "restart": restartPolicy, "network mode": networkMode, "platform": platformName, "mode": fileMode, "ip": ipAddress, "subnet": subnet,
+		"sysctl": sysctlName, "host address": hostAddress,
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, rule := range plain {

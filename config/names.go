@@ -183,7 +183,7 @@ func insidePath(s string) string {
 }
 
 func contextPath(s string) string {
-	if s == "" || path.IsAbs(s) || s == ".." || strings.HasPrefix(path.Clean(s), "../") {
+	if s == "" || path.IsAbs(s) || strings.HasPrefix(path.Clean(s)+"/", "../") {
 		return "a path inside the context"
 	}
 	return ""

@@ -28,7 +28,7 @@ func TestRules(t *testing.T) {
 		"path entry":   {pathEntry, []string{"/opt/bin"}, []string{"", "bin", "/a:/b", "/a/"}},
 		"host path":    {hostPath, []string{".", "a/b", "/a", "~", "~/a", "../a"}, []string{"", "~a", "~root/x"}},
 		"inside path":  {insidePath, []string{"a", "./a"}, []string{"", "~/a"}},
-		"context path": {contextPath, []string{"Dockerfile", "a/b", "a/../b"}, []string{"", "/a", "..", "../a", "a/../../b"}},
+		"context path": {contextPath, []string{"Dockerfile", "a/b", "a/../b"}, []string{"", "/a", "..", "../", "./..", "../a", "a/../../b"}},
 		"input":        {inputPattern, []string{"a", "src/**", "*.go"}, []string{"", "~/a", "["}},
 		"platform":     {platformName, []string{"linux/amd64", "linux/arm/v7", "linux/arm64/v8.1"}, []string{"", "linux", "linux/", "Linux/amd64", "linux/x86_64", "linux/arm/7", "linux/arm/", "windows/amd64", "linux/arm/v7/x"}},
 		"signal":       {signalName, []string{"SIGTERM", "TERM", "9", "SIGRTMIN+3", "64", "SIGRTMAX-14"}, []string{"", "term", "100", "0", "SIG TERM", "SIGFOO", "SIGRTMAX-0", "SIGRTMIN+16", "SIGCHLD", "17", "32", "SIGSTOP", "-9"}},
