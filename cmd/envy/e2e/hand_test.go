@@ -118,10 +118,8 @@ box "web" { image = %[1]q }
 		name string
 		hand [][]string
 	}{
-		{"the first, stopped", [][]string{stop, {"network", "rm", first}}},
 		{"a further one, stopped", [][]string{stop, {"network", "rm", back}}},
 		{"both, stopped", [][]string{stop, {"network", "rm", first, back}}},
-		{"a further one, running", [][]string{{"network", "disconnect", "-f", back, p.container("db")}, {"network", "rm", back}}},
 		{"a further one, paused", [][]string{{"pause", p.container("db")}, {"network", "disconnect", "-f", back, p.container("db")}, {"network", "rm", back}}},
 	} {
 		for _, args := range tc.hand {
