@@ -193,9 +193,9 @@ func (e *Engine) Disconnect(ctx context.Context, net, id string) error {
 	if err == nil || !unknown && unlessSaid(err, "is not connected to") != nil {
 		return err
 	}
-	now, err := e.api.ContainerInspect(ctx, id)
+	now, err := e.inspect(ctx, id, "disconnect")
 	if err != nil {
-		return e.classify(err, "disconnect", boxObject(id))
+		return err
 	}
 	for name, ep := range now.NetworkSettings.Networks {
 		if ep.NetworkID == net {
