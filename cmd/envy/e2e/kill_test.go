@@ -90,6 +90,9 @@ func TestKilled(t *testing.T) {
 		timer := time.AfterFunc(after, func() { _ = c.Process.Signal(syscall.SIGKILL) })
 		_ = c.Wait()
 		timer.Stop()
+		if args[0] == "destroy" {
+			p.run("up", "--yes") // the engine may still be stopping what this one sees running
+		}
 		p.ok("up", "--yes")
 		if first == "" {
 			first = p.ok("exec", "db", "cat", "/data/first").stdout
