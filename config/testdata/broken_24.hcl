@@ -1,7 +1,12 @@
 # What the engine or the kernel knows by name: capabilities, signals, platforms.
 box "a" {
   image       = "debian"
-  cap_add     = ["NET_ADMN", "CAP_SYS_TMIE", "cap_net_raww", "ALL", "all", "cap_Chown", "CAP_BPF"] # ERROR: did you mean `NET_ADMIN`? # ERROR: did you mean `CAP_SYS_TIME`? # ERROR: did you mean `CAP_NET_RAW`?
+  cap_add = [
+    "NET_ADMN",     # ERROR: did you mean `NET_ADMIN`?
+    "CAP_SYS_TMIE", # ERROR: did you mean `CAP_SYS_TIME`?
+    "cap_net_raww", # ERROR: did you mean `CAP_NET_RAW`?
+    "ALL", "all", "cap_Chown", "CAP_BPF",
+  ]
   cap_drop    = ["CAP_ALL", "EVERYTHING"] # ERROR: a capability's name, as "NET_ADMIN", or "ALL" # ERROR: a capability's name
   stop_signal = "SIGTREM" # ERROR: did you mean `SIGTERM`?
   platform    = "linux/amd46" # ERROR: did you mean `linux/amd64`?
