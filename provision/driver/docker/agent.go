@@ -70,6 +70,44 @@ func (e *Engine) fillAgent(ctx context.Context, v agentVolume, box, image string
 	return err
 }
 
+// lacksAgent reports whether a box did not start because its volume, or the volume's folder, has lost the agent.
+func lacksAgent(err error) bool {
+	if err == nil || !strings.Contains(err.Error(), "no such file or directory") {
+		return false
+	}
+	return strings.Contains(err.Error(), strconv.Quote(wire.Path)) || strings.Contains(err.Error(), "/"+agentVolumePrefix)
+}
+
+// restoreAgent brings the agent back to a stopped box. One of another version is not envy's to give.
+func (e *Engine) restoreAgent(ctx context.Context, id string) error {
+	about, err := e.about(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := e.agentVolume(ctx, about)
+	if err != nil {
+		return err
+	}
+	box, err := e.inspect(ctx, id, "start")
+	if err != nil {
+		return err
+	}
+	name := ""
+	for _, m := range box.Mounts {
+		if m.Destination == wire.MountDir {
+			name = m.Name
+		}
+	}
+	if name == v.name && e.fillAgent(ctx, v, id, box.Image) == nil {
+		return nil
+	}
+	text := fmt.Sprintf("volume %s has lost the agent; to have it back: envy destroy, docker volume rm %s, envy up", name, name)
+	if name != v.name {
+		text = fmt.Sprintf("volume %s has lost its agent, which was of another version; envy up --recreate makes the box anew", name)
+	}
+	return &driver.Error{Kind: driver.Failed, Op: "start", Object: boxObject(id), Text: text}
+}
+
 // deliverAgent copies the binary into the volume.
 func (e *Engine) deliverAgent(ctx context.Context, v agentVolume, image string) error {
 	binary, err := v.agent.Binary()

@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"errors"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +21,9 @@ func freshAgent(t *testing.T, e func() *Engine) func(*Options) {
 	t.Helper()
 	hash := "test" + randomHex(6)
 	t.Cleanup(func() {
-		if err := e().RemoveVolume(context.Background(), agentVolumePrefix+hash); err != nil {
+		engine := e()
+		err := engine.RemoveVolume(context.Background(), agentVolumePrefix+hash)
+		if err := errors.Join(err, engine.Close()); err != nil { // closed before, it has a connection again
 			t.Error(err)
 		}
 	})
@@ -91,6 +95,47 @@ func TestAgentIsNotDeliveredTwice(t *testing.T) {
 	})
 	second := newProject(t, again)
 	second.up(second.box(resource.BoxSpec{}))
+}
+
+// A stopped box whose agent somebody took away starts all the same; where it was of another version, what to do is said.
+func TestAgentIsRestored(t *testing.T) {
+	var engines []*Engine
+	fresh := freshAgent(t, func() *Engine { return engines[0] })
+	for range 3 {
+		engines = append(engines, openEngine(t, fresh))
+	}
+	engines = append(engines, openEngine(t))
+	p := newProject(t, engines[0])
+	id := p.up(p.box(resource.BoxSpec{}))
+	agent, err := engines[0].opts.Agent(goArch("x86_64"))
+	if err != nil {
+		t.Skip(err)
+	}
+	lose := func() {
+		t.Helper()
+		if err := p.e.StopBox(t.Context(), id, 0); err != nil {
+			t.Fatal(err)
+		}
+		volume := agentVolumePrefix + agent.Hash
+		out, err := exec.CommandContext(t.Context(), "docker", "run", "--rm", "-v", volume+":/v", testImage, "sh", "-c", "rm /v/*").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	lose()
+	other := engines[3].StartBox(t.Context(), id, "")
+	if !driver.Is(other, driver.Failed) || !strings.Contains(other.Error(), agentVolumePrefix+agent.Hash+" has lost its agent") {
+		t.Errorf("by an envy with another agent: %v", other)
+	}
+	for _, e := range engines[1:3] {
+		if err := e.StartBox(t.Context(), id, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.sh(id, "echo alive"); got != "alive" {
+			t.Errorf("got %q", got)
+		}
+		lose()
+	}
 }
 
 // The agent's protocol version travels with each order, so that an agent of another release can say no.

@@ -49,7 +49,13 @@ func (e *Engine) StartBox(ctx context.Context, id, restart string) error {
 			return e.classify(err, "start", object)
 		}
 	}
-	err = e.classify(e.api.ContainerStart(ctx, id, container.StartOptions{}), "start", object)
+	err = e.api.ContainerStart(ctx, id, container.StartOptions{})
+	if lacksAgent(err) {
+		if err = e.restoreAgent(ctx, id); err == nil {
+			err = e.api.ContainerStart(ctx, id, container.StartOptions{})
+		}
+	}
+	err = e.classify(err, "start", object)
 	if err != nil && !policy.IsNone() {
 		clean, cancel := detached(ctx)
 		defer cancel()
