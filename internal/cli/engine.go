@@ -101,9 +101,9 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	if err != nil {
 		return env, err
 	}
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	state, err := s.state()
 	if err != nil {
-		return env, fmt.Errorf("envy's folder for its state: %w", err)
+		return env, err
 	}
 	defer state.Close()
 	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
@@ -131,15 +131,24 @@ const (
 	oldLock = 30 * 24 * time.Hour
 )
 
+// state opens the user's folder for what envy remembers; it is made where it is missing.
+func (s *session) state() (*hostfs.Tree, error) {
+	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	if err != nil {
+		return nil, fmt.Errorf("envy's folder for its state: %w", err)
+	}
+	return state, nil
+}
+
 // runLock is the lock that the client of a throw-away box holds as long as it lives. The engine cannot tell one that was
 // killed from one that waits.
 func runLock(id string) string { return "run-" + id }
 
 // holdRun takes that lock, until it is given back or the process ends.
 func (s *session) holdRun(ctx context.Context, id string) (giveBack func() error, err error) {
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	state, err := s.state()
 	if err != nil {
-		return nil, fmt.Errorf("envy's folder for its state: %w", err)
+		return nil, err
 	}
 	defer state.Close()
 	return state.Lock(ctx, locks, runLock(id), hostfs.Holder{PID: s.app.m.PID, Command: "envy run", Since: s.app.m.Now()}, nil)
@@ -147,7 +156,7 @@ func (s *session) holdRun(ctx context.Context, id string) (giveBack func() error
 
 // runGone reports whether the client of a throw-away box is known to be gone; where that cannot be told, it is not.
 func (s *session) runGone(id string) bool {
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	state, err := s.state()
 	if err != nil {
 		return false
 	}
@@ -158,7 +167,7 @@ func (s *session) runGone(id string) bool {
 
 // runOver takes away what a client that is gone left of its lock. Where that fails it is swept one day.
 func (s *session) runOver(id string) {
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	state, err := s.state()
 	if err != nil {
 		return
 	}
@@ -168,9 +177,9 @@ func (s *session) runOver(id string) {
 
 // secrets adds what only making boxes needs: the key of sensitive values and the secret of the package cache.
 func (s *session) secrets(ctx context.Context, env *provision.Env) error {
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+	state, err := s.state()
 	if err != nil {
-		return fmt.Errorf("envy's folder for its state: %w", err)
+		return err
 	}
 	defer state.Close()
 	key, err := secret(ctx, state, "key")

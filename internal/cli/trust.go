@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -47,7 +48,7 @@ func (a *app) trustCommand() *cli.Command {
 	)
 }
 
-var digest = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var digest = regexp.MustCompile(fmt.Sprintf(`^[0-9a-f]{%d}$`, trust.DigestLength))
 
 // trustThis is trust without --list and --revoke.
 func (s *session) trustThis(ctx context.Context, accept string) error {
@@ -186,7 +187,7 @@ func (s *session) revokeHere(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name := trustFolder + "/" + p.identity.Checkout + ".json"
+	name := recordName(p)
 	found := false
 	err = s.revoke(ctx, p.caller, func(state *hostfs.Tree) error {
 		_, err := state.Lstat(name)

@@ -19,6 +19,9 @@ import (
 // trustFolder is where records of trust stand in the user's state, one file for each checkout.
 const trustFolder = "trust"
 
+// recordName is the file of a checkout's record in the user's state.
+func recordName(p *place) string { return trustFolder + "/" + p.identity.Checkout + ".json" }
+
 // trustStore is what the user trusts of one checkout, and where that is remembered.
 type trustStore struct {
 	caller hostfs.Caller
@@ -39,7 +42,7 @@ func (s *session) trustStore() (*trustStore, error) {
 		return nil, err
 	}
 	t := &trustStore{
-		caller: p.caller, now: s.app.m.Now, name: trustFolder + "/" + p.identity.Checkout + ".json",
+		caller: p.caller, now: s.app.m.Now, name: recordName(p),
 		record: trust.Record{User: p.caller.UID, Path: placeName(p)},
 	}
 	s.trust = t
@@ -143,7 +146,7 @@ func changeTrust(ctx context.Context, caller hostfs.Caller, do func(*hostfs.Tree
 	if err := state.MkdirAll(trustFolder, 0o700); err != nil {
 		return err
 	}
-	unlock, err := state.Lock(ctx, "locks", trustFolder, hostfs.Holder{}, nil)
+	unlock, err := state.Lock(ctx, locks, trustFolder, hostfs.Holder{}, nil)
 	if err != nil {
 		return err
 	}

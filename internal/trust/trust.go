@@ -5,6 +5,7 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -53,10 +54,7 @@ func Digest(entries []Entry) string {
 func sorted(entries []Entry) []Entry {
 	out := slices.Clone(entries)
 	slices.SortFunc(out, func(a, b Entry) int {
-		if d := strings.Compare(a.Kind, b.Kind); d != 0 {
-			return d
-		}
-		return strings.Compare(a.What, b.What)
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.What, b.What))
 	})
 	return slices.Compact(out)
 }
