@@ -147,27 +147,29 @@ func (h *hostSteps) check(box string, spec resource.BoxSpec) error {
 		if m.Type != resource.MountBind {
 			continue // volumes have no path, copies are read by envy, which looks by itself
 		}
-		if err := h.same(fmt.Sprintf("share %q", m.Name), m.Source, m.Source); err != nil {
+		if err := h.leads(fmt.Sprintf("share %q", m.Name), m.Source, func(to string) bool { return to == m.Source }); err != nil {
 			return err
 		}
 	}
 	for _, text := range spec.Devices {
 		device, _, _ := strings.Cut(text, ":")
-		if err := h.same("device", device, h.device(box, device)); err != nil {
+		led := h.device(box, device)
+		sameDevice := func(to string) bool { return to == led || within(device, "/dev") && within(to, "/dev") }
+		if err := h.leads("device", device, sameDevice); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// same refuses a path that leads elsewhere.
-func (h *hostSteps) same(what, path, led string) error {
-	leads, err := h.g.env.Host.Leads(path)
+// leads refuses a path that leads to another place than it may.
+func (h *hostSteps) leads(what, path string, may func(to string) bool) error {
+	to, err := h.g.env.Host.Leads(path)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", what, err)
-	case leads != led && !(what == "device" && within(path, "/dev") && within(leads, "/dev")):
-		return Moved(what, path, leads)
+	case !may(to):
+		return Moved(what, path, to)
 	}
 	return nil
 }
