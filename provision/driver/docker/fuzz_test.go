@@ -290,7 +290,7 @@ func FuzzArchive(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(packed, "/work/x")
+		f.Add(packed, "/share/x")
 	}
 	f.Fuzz(func(t *testing.T, packed []byte, target string) {
 		target = path.Clean("/" + target)

@@ -88,9 +88,9 @@ func testBind(b *bench) {
 	b.needHostFiles()
 	dir := b.TempDir()
 	b.must(os.WriteFile(filepath.Join(dir, "in"), []byte("from the host\n"), 0o644))
-	id := b.up("web", bindMount(dir, "/work", false), bindMount(dir, "/look", true))
-	b.want(id, "cat /work/in", "from the host")
-	b.holds(id, "echo from the box > /work/out")
+	id := b.up("web", bindMount(dir, "/share", false), bindMount(dir, "/look", true))
+	b.want(id, "cat /share/in", "from the host")
+	b.holds(id, "echo from the box > /share/out")
 	if got, err := os.ReadFile(filepath.Join(dir, "out")); err != nil || string(got) != "from the box\n" {
 		b.Errorf("the host reads %q, %v", got, err)
 	}
@@ -98,13 +98,13 @@ func testBind(b *bench) {
 	if out, code := b.exec(id, "touch /look/x"); code == 0 {
 		b.Errorf("a read-only mount was written: %s", out)
 	}
-	b.holds(id, "rm /work/out") // it may be root's
+	b.holds(id, "rm /share/out") // it may be root's
 }
 
 func testBindMissing(b *bench) {
 	b.needHostFiles()
 	missing := filepath.Join(b.TempDir(), "missing")
-	id, err := b.tracked(b.newBox("web", bindMount(missing, "/work", false)))
+	id, err := b.tracked(b.newBox("web", bindMount(missing, "/share", false)))
 	if err == nil {
 		err = b.d.StartBox(b.ctx, id, "")
 	}
@@ -112,7 +112,7 @@ func testBindMissing(b *bench) {
 		b.Error("a box started with a mount of nothing")
 	}
 	gone := b.TempDir()
-	id = b.create(b.newBox("db", bindMount(gone, "/work", false)))
+	id = b.create(b.newBox("db", bindMount(gone, "/share", false)))
 	b.must(os.Remove(gone))
 	b.wantKind("start without the mount's source", b.d.StartBox(b.ctx, id, ""), driver.Failed, driver.Invalid)
 	for _, dir := range []string{missing, gone} {
