@@ -74,19 +74,26 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// conflict: every failure was that a name was taken meanwhile, by a create that showed up late, or that a box that was
-// there, or just made, is gone.
+// conflict: every failure was that a name was taken meanwhile, by a create that showed up late, that a box that was there,
+// or just made, is gone, or that one which ran when the plan was made does no more: an engine goes on stopping what an
+// envy that was killed told it to stop.
 func conflict(out *Outcome, err error) bool {
 	if err == nil || out == nil || out.Report == nil || len(out.Report.Failures) == 0 {
 		return false
 	}
 	for _, f := range out.Report.Failures {
 		vanished := driver.Is(f.Err, driver.NotFound) && f.Step.Address.Kind == resource.KindBox && f.Step.Op != plan.OpCreateBox
-		if !vanished && !driver.Is(f.Err, driver.Conflict) {
+		if !vanished && !stopped(out.Report, f) && !driver.Is(f.Err, driver.Conflict) {
 			return false
 		}
 	}
 	return true
+}
+
+// stopped reports a wait for a box that the plan found running and that ended meanwhile.
+func stopped(r *apply.Report, f *apply.Failure) bool {
+	var ended *apply.EndedError
+	return f.Step.Op == plan.OpWaitHealthy && errors.As(f.Err, &ended) && f.Step.Target.ID != "" && !slices.Contains(r.Started, f.Step.Target.ID)
 }
 
 func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {
