@@ -12,7 +12,7 @@ type Kind int
 // The kinds of error.
 const (
 	Failed      Kind = iota // the engine tried and could not
-	NotFound                // no such object
+	NotFound                // no such object, or one that is on its way out
 	Conflict                // somebody else was first, or the name is taken
 	Unreachable             // no answer from the engine
 	NoRegistry              // the engine gets no answer from a registry

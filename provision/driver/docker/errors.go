@@ -63,7 +63,8 @@ func kindOf(err error, text string) driver.Kind {
 		return driver.PortTaken
 	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait", "received 409"):
 		return driver.NotRunning
-	case status == http.StatusNotFound, cerrdefs.IsNotFound(err), has("no such container", "no such network", "no such image"):
+	case status == http.StatusNotFound, cerrdefs.IsNotFound(err),
+		has("no such container", "no such network", "no such image", "marked for removal"):
 		return driver.NotFound
 	case cerrdefs.IsConflict(err), cerrdefs.IsAlreadyExists(err), has(" is ambiguous ("): // of two networks of a name
 		return driver.Conflict

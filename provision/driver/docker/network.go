@@ -129,7 +129,8 @@ func saysPools(text string) bool {
 
 // saysContainer tells a missing container from a missing network.
 func saysContainer(text string) bool {
-	return strings.Contains(strings.ToLower(text), "no such container")
+	text = strings.ToLower(text)
+	return strings.Contains(text, "no such container") || strings.Contains(text, "marked for removal")
 }
 
 // freeSubnets are up to limit /24s of 10/8 that no listed network overlaps. The name chooses where the search begins, so
