@@ -95,20 +95,22 @@ func (e *Engine) KillBox(ctx context.Context, id, signal string) error {
 	return e.classify(e.api.ContainerKill(ctx, id, signal), "kill", boxObject(id))
 }
 
-// RemoveBox implements driver.Mutator. When somebody else is removing it already, it waits for that.
+// RemoveBox implements driver.Mutator. When somebody else is removing it already, it asks until that is over: an engine's
+// wait for it never ends where it began in the moment between the removal and its announcement (20.10).
 func (e *Engine) RemoveBox(ctx context.Context, id string) error {
 	options := container.RemoveOptions{Force: true, RemoveVolumes: true}
-	err := e.classify(e.api.ContainerRemove(ctx, id, options), "remove", boxObject(id))
-	if driver.Is(err, driver.Conflict) && strings.Contains(err.Error(), "already in progress") {
-		gone, failed := e.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	for delay := 20 * time.Millisecond; ; delay = min(2*delay, time.Second) {
+		err := e.classify(e.api.ContainerRemove(ctx, id, options), "remove", boxObject(id))
+		if !driver.Is(err, driver.Conflict) || !strings.Contains(err.Error(), "already in progress") {
+			return unless(err, driver.NotFound)
+		}
 		select {
-		case <-gone:
-			return nil
-		case waitErr := <-failed:
-			err = e.classify(waitErr, "remove", boxObject(id))
+		case <-time.After(delay):
+		case <-ctx.Done():
+			text := "a removal that was begun before does not end"
+			return &driver.Error{Kind: driver.Failed, Op: "remove", Object: boxObject(id), Text: text, Err: context.Cause(ctx)}
 		}
 	}
-	return unless(err, driver.NotFound)
 }
 
 // RenameBox implements driver.Mutator. A box that has the name already is fine.

@@ -83,6 +83,36 @@ func TestSilentEngine(t *testing.T) {
 	}
 }
 
+// A removal that somebody else began is waited for, until it ends or nobody waits any more.
+func TestRemovalInProgress(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		asked := 0
+		e := openPartly(t, "/containers/x", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if asked++; ends && asked == 3 {
+				w.WriteHeader(http.StatusNotFound)
+				fmt.Fprint(w, `{"message":"No such container: x"}`)
+				return
+			}
+			w.WriteHeader(http.StatusConflict)
+			fmt.Fprint(w, `{"message":"removal of container x is already in progress"}`)
+		})
+		limit := 100 * time.Millisecond
+		if ends {
+			limit = time.Minute
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		err := e.RemoveBox(ctx, "x")
+		cancel()
+		switch {
+		case ends && (err != nil || asked != 3):
+			t.Errorf("%d calls, error %v", asked, err)
+		case !ends && (!driver.Is(err, driver.Failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "does not end")):
+			t.Errorf("a removal that does not end: %v", err)
+		}
+	}
+}
+
 // A stream that the engine does not begin is no reason to stay when nobody waits any more.
 func TestSilentStreamIsLeft(t *testing.T) {
 	over := make(chan struct{})

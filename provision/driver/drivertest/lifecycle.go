@@ -3,6 +3,8 @@ package drivertest
 import (
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -74,6 +76,14 @@ func testRemove(b *bench) {
 	running, created := b.up("web"), b.create(b.newBox("db"))
 	for _, id := range []string{running, created, running, created} {
 		b.must(b.d.RemoveBox(b.ctx, id))
+	}
+	for range 3 { // side by side
+		id := b.create(b.newBox("web"))
+		var all errgroup.Group
+		for range 4 {
+			all.Go(func() error { return b.d.RemoveBox(b.ctx, id) })
+		}
+		b.must(all.Wait())
 	}
 	if seen := b.observe().Boxes; len(seen) != 0 {
 		b.Errorf("after removal there are %+v", seen)
