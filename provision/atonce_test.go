@@ -12,6 +12,8 @@ import (
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/driver/fake"
+	"github.com/envyhq/envy/provision/plan"
+	"github.com/envyhq/envy/provision/resource"
 )
 
 // TestBoxTakenAwayMeanwhile: another envy may take a box that was made and not yet started for one that was left; up
@@ -85,4 +87,70 @@ box "web" {
 			}
 		})
 	}
+}
+
+// TestBoxGoneWhileLookedAt: engines take a box away bit by bit, and answer in many ways meanwhile. A plan looks again
+// then, and tells an answer about a box that is still there as it is.
+func TestBoxGoneWhileLookedAt(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		removed, leaving bool
+	}{{"removed", true, false}, {"being removed", false, true}, {"still there", false, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			p.up(`box "web" { image = "busybox:1" }`, UpOptions{})
+			p.engine = &leavingEngine{Engine: p.engine, removed: c.removed, leaving: c.leaving}
+			got, err := MakePlan(t.Context(), p.env(), p.load(`
+box "web" {
+  image = "busybox:1"
+  env   = { V = "2" }
+}`), UpOptions{})
+			switch {
+			case c.removed || c.leaving:
+				if err != nil || len(got.Changes) != 1 || got.Changes[0].Action != plan.Create {
+					t.Errorf("%v, plan %+v", err, got)
+				}
+			case !driver.Is(err, driver.Failed):
+				t.Errorf("no plan, but %v", err)
+			}
+		})
+	}
+}
+
+// leavingEngine has a box that cannot be compared: it is removed meanwhile, or is listed as removing twice before it is.
+type leavingEngine struct {
+	driver.Engine
+	removed, leaving bool
+	looks            int
+}
+
+func (e *leavingEngine) Changes(ctx context.Context, id string) ([]driver.Change, error) {
+	if e.removed {
+		if err := e.RemoveBox(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &driver.Error{Kind: driver.Failed, Op: "compare", Object: id, Text: "stat /layers/1: no such file or directory"}
+}
+
+func (e *leavingEngine) Observe(ctx context.Context, id resource.Identity) (resource.Observed, error) {
+	o, err := e.Engine.Observe(ctx, id)
+	if e.looks++; e.leaving && err == nil {
+		if e.looks > 2 {
+			return o, errors.Join(err, e.drop(ctx, &o))
+		}
+		o.Boxes[0].State = resource.StateRemoving
+	}
+	return o, err
+}
+
+func (e *leavingEngine) drop(ctx context.Context, o *resource.Observed) error {
+	for _, b := range o.Boxes {
+		if err := e.RemoveBox(ctx, b.ID); err != nil {
+			return err
+		}
+	}
+	o.Boxes = nil
+	return nil
 }

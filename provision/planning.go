@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +63,7 @@ func settle(ctx context.Context, env Env, p *Project) (*planning, error) {
 	g := &planning{env: env, images: map[string]*resource.ImageFact{}}
 	p.Identity.Project = p.Config.Name
 	var err error
-	if g.observed, err = env.Engine.Observe(ctx, p.Identity); err != nil {
+	if g.observed, err = observeSettled(ctx, env, p.Identity); err != nil {
 		return nil, err
 	}
 	name := currentName(g.observed, p.Config.Name, p.Identity)
@@ -77,6 +78,24 @@ func settle(ctx context.Context, env Env, p *Project) (*planning, error) {
 		return nil, err
 	}
 	return g, nil
+}
+
+// maxLeaving bounds waiting for a removal: 4 s or so, each wait twice as long as the last.
+const maxLeaving = 4
+
+// observeSettled looks again while a box is being removed: it is there no more, and its name is not free yet. One whose
+// removal does not end is told as it is.
+func observeSettled(ctx context.Context, env Env, id resource.Identity) (resource.Observed, error) {
+	for attempt := 0; ; attempt++ {
+		o, err := env.Engine.Observe(ctx, id)
+		leaving := slices.ContainsFunc(o.Boxes, func(b resource.BoxObserved) bool { return b.State == resource.StateRemoving })
+		if err != nil || !leaving || attempt == maxLeaving {
+			return o, err
+		}
+		if err := giveWay(ctx, env, attempt); err != nil {
+			return o, err
+		}
+	}
 }
 
 func (g *planning) lower(ctx context.Context, o UpOptions) error {
@@ -170,7 +189,7 @@ func (g *planning) diff(ctx context.Context) (*plan.Plan, error) {
 		}
 		if r.Plan == nil {
 			if err := g.answer(ctx, r.Questions); err != nil {
-				return nil, err
+				return nil, g.unlessGone(ctx, err)
 			}
 			continue
 		}
@@ -241,6 +260,22 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 	return func(a *plan.Answers) {
 		a.Names, a.Networks, a.Volumes = names.Containers, names.Networks, names.Volumes
 	}, nil
+}
+
+// unlessGone makes a failure to look at boxes errStale where one of them is gone by now: engines take a box away bit by
+// bit, and answer in many ways meanwhile.
+func (g *planning) unlessGone(ctx context.Context, err error) error {
+	now, lookErr := g.env.Engine.Observe(ctx, g.project.Identity)
+	there := func(b resource.BoxObserved) bool {
+		i := slices.IndexFunc(now.Boxes, func(n resource.BoxObserved) bool { return n.ID == b.ID })
+		return i >= 0 && now.Boxes[i].State != resource.StateRemoving
+	}
+	for _, b := range g.observed.Boxes {
+		if lookErr == nil && !there(b) {
+			return errStale
+		}
+	}
+	return err
 }
 
 func present[T any](v T, err error) *T {

@@ -28,7 +28,7 @@ type StalePlanError struct{ Difference string }
 func (e *StalePlanError) Error() string { return "the saved plan is stale: " + e.Difference }
 
 // maxAttempts bounds planning anew after somebody else was first.
-const maxAttempts = 5
+const maxAttempts = 7
 
 // Up makes the engine's state what the Envfile says: missing bases are pulled, a plan is made and shown to confirm, and
 // applied. After images that were not known before, it plans again and goes on unasked only if nothing but volumes was
