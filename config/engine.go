@@ -2,21 +2,22 @@ package config
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/envyhq/envy/internal/lazyre"
 )
 
 // What engines and the Linux kernel know by name. A name of none of these would be refused only when networks and volumes
 // stand already, or would mean nothing at all.
 
 var (
-	variantRE  = regexp.MustCompile(`^v[0-9]+(\.[0-9]+)?$`)
-	realTimeRE = regexp.MustCompile(`^RTM(IN(\+([1-9]|1[0-5]))?|AX(-([1-9]|1[0-4]))?)$`)
-	sysctlRE   = regexp.MustCompile(`^[a-z0-9_-]+([./][A-Za-z0-9_-]+)+$`)
-	numberRE   = regexp.MustCompile(`^[0-9]{1,20}$`)
-	semRE      = regexp.MustCompile(`^[0-9]{1,10}([ \t]+[0-9]{1,10}){3}$`)
+	variantRE  = lazyre.New(`^v[0-9]+(\.[0-9]+)?$`)
+	realTimeRE = lazyre.New(`^RTM(IN(\+([1-9]|1[0-5]))?|AX(-([1-9]|1[0-4]))?)$`)
+	sysctlRE   = lazyre.New(`^[a-z0-9_-]+([./][A-Za-z0-9_-]+)+$`)
+	numberRE   = lazyre.New(`^[0-9]{1,20}$`)
+	semRE      = lazyre.New(`^[0-9]{1,10}([ \t]+[0-9]{1,10}){3}$`)
 )
 
 // maxOpenFiles is the highest that fs.nr_open can be set to.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/envyhq/envy/internal/lazyre"
 )
 
 // hostFunctions are the functions that look at the checkout and the caller's environment. Every file is read once.
@@ -28,7 +29,7 @@ type hostFunctions struct {
 
 var (
 	errOutside  = errors.New("is outside the checkout, where expressions read nothing")
-	yamlAliasRE = regexp.MustCompile(`(^|[\s\[{,:-])\*[^\s,\]}]`)
+	yamlAliasRE = lazyre.New(`(^|[\s\[{,:-])\*[^\s,\]}]`)
 )
 
 // maxAliases bounds the aliases of a YAML text: nested ones multiply.

@@ -3,28 +3,29 @@ package config
 import (
 	"net/netip"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/envyhq/envy/internal/lazyre"
 )
 
 // maxHostLabel is the longest label of a DNS name; project, box and index together stay within it.
 const maxHostLabel = 63
 
 var (
-	hostLabelRE  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	dottedRE     = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?)*$`)
-	blockLabelRE = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
-	variableRE   = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
-	envNameRE    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-	userIDRE     = regexp.MustCompile(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
-	packageRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._:@-]*$`)
-	versionRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+._:~^-]*$`)
-	engineNameRE = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	stageRE      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
-	onFailureRE  = regexp.MustCompile(`^on-failure(:[1-9][0-9]{0,5})?$`)
+	hostLabelRE  = lazyre.New(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	dottedRE     = lazyre.New(`^[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?)*$`)
+	blockLabelRE = lazyre.New(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+	variableRE   = lazyre.New(`^[a-z_][a-z0-9_]*$`)
+	envNameRE    = lazyre.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	userIDRE     = lazyre.New(`^[0-9]{1,10}(:[0-9]{1,10})?$`)
+	packageRE    = lazyre.New(`^[A-Za-z0-9][A-Za-z0-9+._:@-]*$`)
+	versionRE    = lazyre.New(`^[A-Za-z0-9][A-Za-z0-9+._:~^-]*$`)
+	engineNameRE = lazyre.New(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+	stageRE      = lazyre.New(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	onFailureRE  = lazyre.New(`^on-failure(:[1-9][0-9]{0,5})?$`)
 )
 
 // The rules below return what is expected, or "" when the string is well. None of them quotes it.

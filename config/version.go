@@ -1,13 +1,14 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/envyhq/envy/internal/lazyre"
 )
 
-var constraintRE = regexp.MustCompile(`^(=|!=|>=|<=|>|<|~>)?\s*v?([0-9]{1,9}(\.[0-9]{1,9}){0,2}(-[0-9A-Za-z.-]+)?)$`)
+var constraintRE = lazyre.New(`^(=|!=|>=|<=|>|<|~>)?\s*v?([0-9]{1,9}(\.[0-9]{1,9}){0,2}(-[0-9A-Za-z.-]+)?)$`)
 
 // versionConstraint is the rule for `requires`: comparisons with commas between, which all must hold.
 func versionConstraint(s string) string {

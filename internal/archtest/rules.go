@@ -18,6 +18,7 @@ func Layers() []Layer {
 		driver   = "provision/driver"
 		event    = "provision/event"
 		resource = "provision/resource"
+		lazyre   = "internal/lazyre"
 		plan     = "provision/plan"
 	)
 	engines := []string{"provision/driver/docker", "provision/driver/fake", "provision/driver/drivertest"}
@@ -33,16 +34,17 @@ func Layers() []Layer {
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
 		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
 		{Dir: "internal/pagetest", Reason: "for tests of any package, so it knows none"},
+		{Dir: lazyre, Reason: "a regular expression knows nobody"},
 
-		{Dir: "config", May: []string{diag}, Reason: "the language is a pure function of files: no engine, no boxes"},
+		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
-		{Dir: "provision/recipe", May: []string{resource}, Reason: "pure: the recipe's hash must not depend on an engine"},
+		{Dir: "provision/recipe", May: []string{resource, lazyre}, Reason: "pure: the recipe's hash must not depend on an engine"},
 		{Dir: plan, May: []string{resource}, Reason: "pure by the compiler: what plan shows is what up does"},
 		{Dir: driver, May: []string{resource, event, wire}, Reason: "what an engine must do is said without knowing one"},
-		{Dir: "provision/driver/docker", May: []string{driver, resource, event, wire}, Reason: "an engine is one folder that knows only the contract"},
+		{Dir: "provision/driver/docker", May: []string{driver, resource, event, wire, lazyre}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/fake", May: []string{driver, resource, event, wire}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/drivertest", May: []string{driver, resource, event, wire}, Reason: "one suite for every engine, so it names none"},
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
@@ -122,7 +124,7 @@ func HostAccess() []Access {
 func Constructors() []string {
 	return []string{
 		"errors.New", "fmt.Errorf",
-		"regexp.MustCompile",
+		"regexp.MustCompile", "lazyre.New",
 		"strings.NewReplacer",
 		"netip.MustParseAddr", "netip.MustParsePrefix",
 		"template.Must",

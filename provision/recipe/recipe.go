@@ -3,10 +3,10 @@ package recipe
 import (
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -64,7 +64,7 @@ const (
 	copied  = "/.envy-build"
 )
 
-var reference = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
+var reference = lazyre.New(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
 
 // New makes the recipe. The package step comes first, straight on the base; then the setups as written.
 func New(in Input) (*Recipe, error) {
@@ -220,7 +220,7 @@ func isRoot(user string) bool {
 // argv is the exec form, which needs no SHELL of the image's. Its words are ours and need no escapes.
 func argv(words ...string) string { return `["` + strings.Join(words, `", "`) + `"]` }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+var plainWord = lazyre.New(`^[A-Za-z0-9_.:-]+$`)
 
 // dockerWord writes text so that a Dockerfile's own expansion gives it back, the empty one too.
 func dockerWord(s string) string {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -44,7 +44,7 @@ func inputMode(f resource.InputFile) fs.FileMode {
 	return 0o444
 }
 
-var setupName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
+var setupName = lazyre.New(`^[a-z0-9][a-z0-9_.-]{0,62}$`)
 
 // setupFiles are the files of one setup below dir: step, which the Dockerfile runs; run, the script as written; inputs.
 func setupFiles(dir string, w resource.SetupWanted) ([]entry, error) {
@@ -87,8 +87,8 @@ func parents(name string) []string {
 }
 
 var (
-	envName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-	shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	envName   = lazyre.New(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	shellName = lazyre.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // setupStep goes to the inputs, sets the environment and becomes the script. Names that a shell cannot export go

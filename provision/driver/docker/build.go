@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/versions"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/resource"
@@ -144,7 +144,7 @@ func (e *Engine) cancelBuild(ctx context.Context, id string) {
 }
 
 // parseError is how both builders say that a Dockerfile is none; BuildKit says it of no step, the classic one before all.
-var parseError = regexp.MustCompile(`(?i)dockerfile parse error (?:on )?line (\d+)`)
+var parseError = lazyre.New(`(?i)dockerfile parse error (?:on )?line (\d+)`)
 
 // buildError is the failure of a step as *driver.BuildError, and of anything else as it is.
 func (e *Engine) buildError(err error, failed failure, b driver.Build, open func() (io.ReadCloser, error)) error {

@@ -2,8 +2,9 @@ package docker
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/envyhq/envy/internal/lazyre"
 )
 
 // instruction is one instruction of a Dockerfile, found well enough to say on which line a step stands. Builders report
@@ -16,10 +17,10 @@ type instruction struct {
 }
 
 var (
-	escapeLine = regexp.MustCompile("(?i)^#\\s*escape\\s*=\\s*([\\\\`])\\s*$")
-	directive  = regexp.MustCompile(`(?i)^#\s*[a-z]+\s*=`)
-	heredoc    = regexp.MustCompile(`<<-?["']?([A-Za-z0-9_.]+)["']?`)
-	stageName  = regexp.MustCompile(`(?i)\sAS\s+(\S+)\s*$`)
+	escapeLine = lazyre.New("(?i)^#\\s*escape\\s*=\\s*([\\\\`])\\s*$")
+	directive  = lazyre.New(`(?i)^#\s*[a-z]+\s*=`)
+	heredoc    = lazyre.New(`<<-?["']?([A-Za-z0-9_.]+)["']?`)
+	stageName  = lazyre.New(`(?i)\sAS\s+(\S+)\s*$`)
 )
 
 // instructions reads a Dockerfile: comments, continued lines and here-documents are known, no instruction's own syntax.

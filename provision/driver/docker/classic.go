@@ -2,10 +2,10 @@ package docker
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/event"
 )
 
@@ -24,8 +24,8 @@ func newClassicReport(sink event.Sink, parent string, names titles) *classicRepo
 }
 
 var (
-	classicStep = regexp.MustCompile(`^Step (\d+)/(\d+) : ((?s).*)$`)
-	classicOwn  = regexp.MustCompile(`^( ---> |Removing intermediate container |Successfully (built|tagged) )`)
+	classicStep = lazyre.New(`^Step (\d+)/(\d+) : ((?s).*)$`)
+	classicOwn  = lazyre.New(`^( ---> |Removing intermediate container |Successfully (built|tagged) )`)
 )
 
 // The builder paints what comes from a step's standard error.

@@ -2,12 +2,12 @@ package docker
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -94,7 +94,7 @@ func (c listedContainer) ports() []resource.PortSpec {
 
 const loopback = "127.0.0.1"
 
-var endedStatus = regexp.MustCompile(`^(?:Exited|Restarting) \((-?\d+)\)`)
+var endedStatus = lazyre.New(`^(?:Exited|Restarting) \((-?\d+)\)`)
 
 // parseStatus reads what older engines say in words only: "Up 3 seconds (healthy)", "Exited (7) 2 minutes ago". A paused
 // box's health is hidden.

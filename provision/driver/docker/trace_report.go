@@ -2,11 +2,11 @@ package docker
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/envyhq/envy/internal/lazyre"
 	"github.com/envyhq/envy/provision/event"
 )
 
@@ -144,7 +144,7 @@ func lineOf(name string) (line func(dockerfile string) int, instruction string) 
 	return func(dockerfile string) int { return stepLine(dockerfile, stage, n, text) }, text
 }
 
-var vertexName = regexp.MustCompile(`^\[([^\]]*)\] ((?s).*)$`)
+var vertexName = lazyre.New(`^\[([^\]]*)\] ((?s).*)$`)
 
 // splitVertex reads "[linux/amd64 builder 2/3] RUN make": the stage ("" where it is not said), the number in it, and the
 // instruction. Of any other name the whole is the text.
