@@ -116,6 +116,9 @@ func (e *evaluation) run() *Project {
 	e.evalLocals(tierPorts)
 	e.networks(pr)
 	for _, plan := range plans {
+		if e.stopped(plan.node) {
+			break
+		}
 		pr.Boxes = append(pr.Boxes, e.box(pr, plan))
 	}
 	e.self = cty.NilVal
@@ -241,6 +244,16 @@ func (e *evaluation) timeUp(a *attr, at hcl.Range) bool {
 	err := e.over()
 	if err != nil {
 		e.refused(a, at, err)
+	}
+	return err != nil
+}
+
+// stopped reports that time is up, and says so once: for work between expressions.
+func (e *evaluation) stopped(n *node) bool {
+	err := e.over()
+	if err != nil && !e.late {
+		e.late = true
+		e.p.errorf(n.header, "%s", err).detail = "in " + n.describe()
 	}
 	return err != nil
 }

@@ -91,14 +91,17 @@ func (e *guarded) refused(err error) hcl.Diagnostics {
 
 // wrap puts guards into every expression below a node. Names were checked before: the wrapped trees no longer show their
 // variables.
-func (f *Envfile) wrap(n *node) {
+func (f *Envfile) wrap(n *node, done map[hclsyntax.Expression]bool) {
 	for _, a := range n.attrs {
 		for _, expr := range a.exprs {
-			wrapExpr(expr, &f.guard)
+			if !done[expr] { // boxes of one template share its expressions
+				done[expr] = true
+				wrapExpr(expr, &f.guard)
+			}
 		}
 	}
 	for _, c := range n.children {
-		f.wrap(c)
+		f.wrap(c, done)
 	}
 }
 

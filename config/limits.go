@@ -22,6 +22,7 @@ const (
 	maxDepth      = 500     // levels of an evaluated value
 	maxEnvEntry   = 131_071 // bytes of NAME=value: the kernel's limit for one string of an environment
 	maxBoxes      = 10_000  // boxes after count
+	maxBlocks     = 200_000 // blocks in all boxes after count
 )
 
 var byteOrderMark = []byte{0xef, 0xbb, 0xbf}

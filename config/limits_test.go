@@ -187,6 +187,16 @@ func TestSizes(t *testing.T) {
 	}
 	mustReport(t, "at most 131071 bytes", env(`format("%131070s", "")`))
 	mustReport(t, "more than 10000 boxes", "box \"b\" {\nimage = \"x\"\ncount = 9000\n}\nbox \"c\" {\nimage = \"x\"\ncount = 9000\n}")
+	ports := func(count int) string {
+		var s strings.Builder
+		fmt.Fprintf(&s, "box \"b\" {\nimage = \"x\"\ncount = %d\n", count)
+		for i := range 1000 {
+			fmt.Fprintf(&s, "port \"p%d\" { guest = %d }\n", i, i+1)
+		}
+		return s.String() + "}\n"
+	}
+	mustReport(t, "more than 200000 blocks in all boxes", ports(500))
+	mustReport(t, "no port is free from 20000 to 29999", ports(12))
 }
 
 func TestAtMostFiftyProblems(t *testing.T) {

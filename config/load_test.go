@@ -267,7 +267,7 @@ func TestReference(t *testing.T) {
 	for _, b := range config.Reference() {
 		byName[b.Name] = b
 	}
-	if b := byName["box"]; b.Label != "name" || len(b.Attributes) < 40 || len(b.Blocks) < 10 || !byName["template"].NotBuilt {
+	if b := byName["box"]; b.Label != "name" || len(b.Attributes) < 40 || len(b.Blocks) < 10 || byName["template"].Like != "box" {
 		t.Errorf("box: %d attributes, %d blocks", len(b.Attributes), len(b.Blocks))
 	}
 	for _, b := range byName["box"].Blocks {

@@ -1,6 +1,10 @@
 package config
 
-import "github.com/hashicorp/hcl/v2/hclsyntax"
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
 
 // mergeNode lays src, a later layer, over dst: scalars and lists replace, packages, depends_on and maps keep every
 // layer's expression (evaluation appends and merges them), blocks merge by type and label and new ones follow.
@@ -17,6 +21,8 @@ func mergeNode(dst, src *node) {
 			dst.attrs[name] = a
 			continue
 		}
+		// What comes in twice, by two templates of one origin, counts where it comes last.
+		prior.exprs = slices.DeleteFunc(prior.exprs, func(e hclsyntax.Expression) bool { return slices.Contains(a.exprs, e) })
 		prior.exprs = append(prior.exprs, a.exprs...)
 		prior.nameAt = a.nameAt
 	}

@@ -77,6 +77,7 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 	if broken {
 		return nil, p.list()
 	}
+	file.inherit(p)
 	file.check(p)
 	file.failed = p.failed()
 	list := p.list()

@@ -36,7 +36,7 @@ func (e *evaluation) planBoxes() []*boxPlan {
 	var plans []*boxPlan
 	boxes := e.file.root.all("box")
 	e.checkScale(boxes)
-	total := 0
+	total, blocks := 0, 0
 	for _, n := range boxes {
 		d := e.decodeSome(n, "count", "enabled")
 		if !d.flag("enabled", true) {
@@ -47,7 +47,11 @@ func (e *evaluation) planBoxes() []*boxPlan {
 			e.p.errorf(d.at("count"), "more than %d boxes", maxBoxes)
 			break
 		}
-		for index := 1; index <= count; index++ {
+		if blocks += count * len(n.children); blocks > maxBlocks {
+			e.p.errorf(d.at("count"), "more than %d blocks in all boxes", maxBlocks)
+			break
+		}
+		for index := 1; index <= count && !e.stopped(n); index++ {
 			plan := &boxPlan{node: n, name: n.label, index: index, counted: counted, off: map[*node]bool{}, at: map[*Port]hcl.Range{}}
 			if counted {
 				plan.name = fmt.Sprintf("%s-%d", n.label, index)
@@ -169,8 +173,13 @@ func (e *evaluation) ports(plans []*boxPlan) {
 		}
 		taken[key(p)] = true
 	})
+	derived := 0
 	open(func(plan *boxPlan, p *Port) {
 		p.Source = PortDerived
+		if derived++; derived > maxDerivedPort-minDerivedPort+1 || e.stopped(plan.node) {
+			e.p.errorf(plan.at[p], "no port is free from %d to %d", minDerivedPort, maxDerivedPort)
+			return
+		}
 		first := DerivedPort(e.v.Checkout, plan.node.label, p.Label, plan.index)
 		for try := range maxDerivedPort - minDerivedPort + 1 {
 			p.Host = NextDerivedPort(first, try)
@@ -203,12 +212,15 @@ func DerivedRange(port int) bool { return minDerivedPort <= port && port <= maxD
 
 // checkPorts reports ports of one box that exclude each other.
 func (e *evaluation) checkPorts(plan *boxPlan) {
-	for i, p := range plan.ports {
-		for _, q := range plan.ports[:i] {
+	byNumber := map[int][]*Port{}
+	for _, p := range plan.ports {
+		for _, q := range byNumber[p.Host] {
 			if clash(p, q) {
 				e.p.errorf(plan.at[p], "ports %q and %q of box %q publish the same host port", q.Label, p.Label, plan.name)
+				break
 			}
 		}
+		byNumber[p.Host] = append(byNumber[p.Host], p)
 	}
 }
 

@@ -8,6 +8,7 @@ type BlockDoc struct {
 	NotBuilt   bool
 	Attributes []AttributeDoc
 	Blocks     []BlockDoc
+	Like       string // the block that has the same attributes and blocks, which stand there only
 }
 
 // AttributeDoc describes an attribute.
@@ -27,6 +28,9 @@ func Reference() []BlockDoc {
 
 func describeBlock(b *block) BlockDoc {
 	d := BlockDoc{Name: b.name, Label: b.label.describe(), Doc: b.doc, NotBuilt: b.notBuilt}
+	if d.Like = b.like; d.Like != "" {
+		return d
+	}
 	for _, a := range b.attrs {
 		d.Attributes = append(d.Attributes, AttributeDoc{
 			Name: a.name, Type: a.kind.describe(), Default: a.def, Doc: a.doc, Required: a.required, NotBuilt: a.notBuilt,

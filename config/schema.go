@@ -73,6 +73,8 @@ type block struct {
 	repeated bool
 	// free blocks take any attribute (locals).
 	free bool
+	// like names the block whose attributes and blocks these are: the reference has them once.
+	like string
 }
 
 func (b *block) attr(name string) *attribute {
@@ -109,7 +111,7 @@ func languageSchema() *block {
 			{name: "external", kind: kindString, rule: engineName, doc: "name of a volume that envy neither makes nor destroys"},
 		}},
 		networkSchema(),
-		{name: "template", label: labelName, notBuilt: true, doc: "a box's schema that makes nothing by itself"},
+		templateSchema(),
 		{name: "secret", label: labelName, notBuilt: true},
 		{name: "cache", label: labelName, notBuilt: true},
 	}}

@@ -14,11 +14,18 @@ func boxSchema() *block {
 	}}
 }
 
+// templateSchema is a box's schema under another name.
+func templateSchema() *block {
+	b := boxSchema()
+	b.name, b.label, b.like, b.doc = "template", labelName, b.name, "what several boxes share: a box's attributes and blocks, which make nothing by themselves; boxes take it with `from`"
+	return b
+}
+
 func boxBaseAttrs() []attribute {
 	return []attribute{
 		enabledAttr(),
 		{name: "image", kind: kindString, rule: imageReference, doc: "the base, as \"debian:bookworm-slim\"; excludes build"},
-		{name: "from", kind: kindExpr, notBuilt: true, doc: "a box definition"},
+		{name: "from", kind: kindExpr, doc: "template.NAME, or a list of such: what the box is made from; what it says itself comes on top"},
 		{name: "with", kind: kindExpr, notBuilt: true, doc: "the definition's variables"},
 		{name: "packages", kind: kindAppend, rule: packageName, doc: "packages of the image's own manager, as \"curl\" or \"curl=8.5.0\"; a later layer appends"},
 		{name: "primary", kind: kindBool, def: "false; the first box is", doc: "what `envy ssh` enters"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -44,6 +45,7 @@ func TestEveryAttributeReachesTheModel(t *testing.T) {
 	// These do not reach a Project; what they do is tested elsewhere.
 	elsewhere := map[string]string{
 		"variable.description":     "TestUnset",
+		"box.from":                 "TestTemplates",
 		"validation.condition":     "TestCorpus",
 		"validation.error_message": "TestCorpus",
 	}
@@ -71,13 +73,30 @@ func TestEveryAttributeReachesTheModel(t *testing.T) {
 	})
 }
 
+// TestTemplateIsAsIfWritten: a box that is made from a template of everything is the box that says it all itself.
+func TestTemplateIsAsIfWritten(t *testing.T) {
+	source, v := everything(t)
+	whole, list := Load(t.Context(), v, source)
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(source.Data), `box "web" {`, "box \"web\" {\n from = template.web\n}\ntemplate \"web\" {", 1)
+	made, list := Load(t.Context(), v, Source{Name: source.Name, Data: []byte(text)})
+	if err := list.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole, made, cmpopts.IgnoreTypes(diag.Range{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func changed(a, b *Project) bool {
 	return b == nil || !cmp.Equal(a, b, cmpopts.IgnoreTypes(diag.Range{}), cmpopts.IgnoreFields(Box{}, "Attrs"))
 }
 
 // walk visits every type of block that this build has.
 func walk(b *block, seen map[*block]bool, visit func(*block)) {
-	if seen[b] || b.notBuilt {
+	if seen[b] || b.notBuilt || b.like != "" {
 		return
 	}
 	seen[b] = true

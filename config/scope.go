@@ -34,6 +34,7 @@ type scope struct {
 	vars    []string
 	boxes   map[string]*node
 	box     *node    // self; nil outside boxes
+	open    bool     // box is a template, to which boxes add what it lacks
 	roots   []string // allowed at this place
 	early   bool     // evaluated before ports are known
 	bare    string   // why box and ports cannot be named here
@@ -59,7 +60,7 @@ func (f *Envfile) check(p *problems) {
 	for _, n := range f.root.children {
 		s.checkTop(n)
 	}
-	f.wrap(f.root)
+	f.wrap(f.root, map[hclsyntax.Expression]bool{})
 }
 
 // orderLocals checks the locals themselves, finds cycles and fills f.locals.
@@ -141,6 +142,9 @@ func (s scope) checkTop(n *node) {
 	case "box":
 		s.box = n
 		s.checkNode(n)
+	case "template":
+		s.box, s.open = n, true
+		s.checkNode(n)
 	default:
 		s.roots = []string{"var", "local", "project", "host", "box"}
 		s.checkNode(n)
@@ -184,7 +188,9 @@ func (s scope) checkNode(n *node) {
 			s.fail(a, a.at(), fmt.Sprintf("`%s` cannot depend on a port's number or on other boxes, which are known only after it", a.name))
 		}
 	}
-	s.checkRequired(n)
+	if !s.open {
+		s.checkRequired(n)
+	}
 	for _, c := range n.children {
 		s.checkNode(c)
 	}

@@ -67,6 +67,9 @@ func (s scope) checkBoxStep(a *attr, t hcl.Traversal, i int, box *node, values [
 	for _, c := range box.all("port") {
 		labels = append(labels, c.label)
 	}
+	if s.open && box == s.box {
+		labels = append(labels, label) // a box may add it
+	}
 	if s.known(a, t, i+1, fmt.Sprintf("port in box %q:", box.label), label, labels) && i+2 < len(t) {
 		if step := attrStep(t, i+2); step != "" {
 			s.known(a, t, i+2, "value of a port:", step, []string{"guest", "host"})
@@ -100,6 +103,10 @@ func (s scope) unknownRoot(a *attr, t hcl.Traversal, root string) {
 		if len(s.roots) > 0 {
 			p.hint = "here there is: " + strings.Join(s.roots, ", ")
 		}
+		return
+	}
+	if root == "template" {
+		s.fail(a, at, fmt.Sprintf("`%s` cannot be used in `%s`", root, a.name)).detail = "a template has no values; a box is made from it with: from = template.NAME"
 		return
 	}
 	p := s.fail(a, at, fmt.Sprintf("no variable `%s`", root))

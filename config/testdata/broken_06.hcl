@@ -1,11 +1,8 @@
 # Not built yet: refused by name.
-template "app" { # ERROR: the block `template` is not built yet
-  image = "x"
-}
 secret "s" {} # ERROR: the block `secret` is not built yet
 cache "c" {} # ERROR: the block `cache` is not built yet
 box "a" {
-  from = "go" # ERROR: `from` is not built yet
+  from = "go" # ERROR: `from` with a definition outside the Envfile is not built yet
   with = {} # ERROR: `with` is not built yet
   image = "debian"
   on "up" {} # ERROR: the block `on` is not built yet

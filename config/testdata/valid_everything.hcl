@@ -168,8 +168,12 @@ box "db" {
   }
 }
 
+template "small" {
+  image = "busybox"
+}
+
 box "jobs" {
-  image   = "busybox"
+  from    = template.small
   oneshot = true
   command = ["true"]
 }

@@ -74,7 +74,7 @@ func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
-		{"box", "images, packages and setup blocks stand in the Envfile itself; template blocks come with the catalogue"},
+		{"box", "images, packages and setup blocks stand in the Envfile itself; template blocks hold what several boxes share"},
 		{"package", "docker commit and docker save carry a box's file system elsewhere"},
 		{"lock", "image references with a digest (image = \"name@sha256:…\") are pinned without a lock file"},
 		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},
