@@ -154,3 +154,45 @@ func (e *leavingEngine) drop(ctx context.Context, o *resource.Observed) error {
 	o.Boxes = nil
 	return nil
 }
+
+// TestBoxMadeLate: an engine goes on making what an envy that was killed told it to make, and the up behind that one may
+// not see it when it begins. It looks again when it does at its end.
+func TestBoxMadeLate(t *testing.T) {
+	const text = `
+box "db" { image = "busybox:1" }
+box "web" {
+  image = "busybox:1"
+  env   = { V = "%d" }
+}`
+	p := newProject(t)
+	late := &lateEngine{Engine: p.engine}
+	p.engine = late
+	p.up(fmt.Sprintf(text, 1), UpOptions{})
+	late.now = true
+	p.up(fmt.Sprintf(text, 2), UpOptions{})
+	if got := strings.Join(p.states(), ", "); got != "shop-db running, shop-web running" || late.now {
+		t.Errorf("boxes %s", got)
+	}
+}
+
+// lateEngine makes a replacement of db, which nobody asked this up for, when told to make another box.
+type lateEngine struct {
+	driver.Engine
+	db  driver.NewBox
+	now bool
+}
+
+func (e *lateEngine) CreateBox(ctx context.Context, n driver.NewBox) (string, error) {
+	if n.Name == "shop-db" {
+		e.db = n
+	}
+	if e.now {
+		e.now = false
+		other := e.db
+		other.Name += ".new"
+		if _, err := e.Engine.CreateBox(ctx, other); err != nil {
+			return "", err
+		}
+	}
+	return e.Engine.CreateBox(ctx, n)
+}

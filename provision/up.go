@@ -200,6 +200,9 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(scene.Observed.Boxes, func(b resource.BoxObserved) bool { return g.late(out, b) }) {
+		return errStale
+	}
 	out.Scene = scene
 	for i := range scene.Boxes {
 		if b := &scene.Boxes[i]; b.Health == resource.HealthStarting && passed(out.Report, b.Name) {
@@ -217,6 +220,16 @@ func (g *planning) finish(ctx context.Context, out *Outcome) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// late reports a box that is not finished, and was neither there before nor made by this up: an engine goes on making what
+// an envy that was killed told it to make.
+func (g *planning) late(out *Outcome, b resource.BoxObserved) bool {
+	if _, suffix, _ := resource.SplitName(b.Name); suffix != resource.SuffixNew || b.Owner.Run != "" {
+		return false
+	}
+	known := slices.ContainsFunc(g.observed.Boxes, func(o resource.BoxObserved) bool { return o.ID == b.ID })
+	return !known && !slices.ContainsFunc(out.Plan.Steps, func(s plan.Step) bool { return s.Op == plan.OpCreateBox && s.Target.Name == b.Name })
 }
 
 // settle gives services that nothing was waited for the time to fail: "started" is all that is known of them.
