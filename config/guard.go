@@ -21,6 +21,7 @@ var (
 	errSlow        = errors.New("evaluation takes longer than 5 s")
 	errInterrupted = errors.New("evaluation was interrupted")
 	errGrows       = fmt.Errorf("builds more than %d MiB of text", maxBuilt>>20)
+	errRange       = errors.New("is a number out of range")
 )
 
 // guard stops an expression that would run or grow without end: cty and HCL know no cancellation, so that the places
@@ -57,8 +58,11 @@ func (g *guard) take(v cty.Value) error {
 			return g.err
 		}
 	}
-	if u, _ := v.Unmark(); isString(u) {
+	switch u, _ := v.Unmark(); {
+	case isString(u):
 		g.built += len(u.AsString())
+	case u != cty.NilVal && u.Type() == cty.Number && u.IsKnown() && !u.IsNull() && !inRange(u):
+		g.err = errRange
 	}
 	if g.built > maxBuilt {
 		g.err = errGrows
@@ -143,6 +147,13 @@ func size(v cty.Value) error {
 	return sizeInto(v, &nodes, 0)
 }
 
+// inRange: division by nothing and exponents without end give infinities, which would be text like any other.
+func inRange(number cty.Value) bool {
+	f := number.AsBigFloat()
+	exp := f.MantExp(nil)
+	return !f.IsInf() && exp <= maxExponent && exp >= -maxExponent
+}
+
 func sizeInto(v cty.Value, nodes *int, depth int) error {
 	if *nodes++; *nodes > maxNodes {
 		return fmt.Errorf("holds more than %d values", maxNodes)
@@ -161,8 +172,8 @@ func sizeInto(v cty.Value, nodes *int, depth int) error {
 			return errors.New("is a string of more than 1 MiB")
 		}
 	case t == cty.Number:
-		if exp := v.AsBigFloat().MantExp(nil); exp > maxExponent || exp < -maxExponent {
-			return errors.New("is a number out of range")
+		if !inRange(v) {
+			return errRange
 		}
 	case v.CanIterateElements():
 		if v.LengthInt() > maxCollection {

@@ -41,7 +41,7 @@ func TestFind(t *testing.T) {
 		{start: "empty/sub", err: as(&notFound)},
 		{start: "dir", err: as(&notFound)},
 		{start: "out", want: Found{"out", Envfile}, err: as(&outside)},
-		{start: "dangling", want: Found{"dangling", Envfile}, err: is(fs.ErrNotExist)},
+		{start: "dangling", want: Found{"dangling", Envfile}, err: is(ErrNotRegular)},
 		{start: "fifo", want: Found{"fifo", Envfile}, err: is(ErrNotRegular)},
 		{start: "nowhere", err: is(fs.ErrNotExist)},
 		{start: "shop/Envfile", err: is(ErrNotDirectory)},

@@ -147,6 +147,9 @@ func checkLink(dir, name string) error {
 	}
 	defer folder.Close()
 	f, err := folder.Open(name)
+	if _, entry := os.Lstat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) && entry == nil {
+		return fmt.Errorf("%s is a link that leads nowhere: %w", name, ErrNotRegular)
+	}
 	if err != nil {
 		return err
 	}
