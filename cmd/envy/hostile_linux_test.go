@@ -91,7 +91,9 @@ func (h hostile) try(t *testing.T) {
 	}
 	after := tree(t, place)
 	if h.code == 0 { // envy's own folders, and the engine's file
-		maps.DeleteFunc(after, func(name, _ string) bool { return before[name] == "" && !strings.HasPrefix(name, "shop") && !strings.HasPrefix(name, "outside") })
+		maps.DeleteFunc(after, func(name, _ string) bool {
+			return before[name] == "" && !strings.HasPrefix(name, "shop") && !strings.HasPrefix(name, "outside")
+		})
 	}
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("changed: %s", diff)
