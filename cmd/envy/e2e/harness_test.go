@@ -62,6 +62,9 @@ type project struct {
 	env  []string
 
 	state string // XDG_STATE_HOME
+
+	through []string // what runs envy, see machine; nil: nothing
+	host    string   // the host id that its objects bear; "": of whatever host
 }
 
 // result is what a run of envy gave.
@@ -113,7 +116,7 @@ func (p *project) clean() {
 	for kind, list := range map[string][]string{
 		"container": {"ps", "-aq"}, "network": {"network", "ls", "-q"}, "volume": {"volume", "ls", "-q"},
 	} {
-		left := strings.Fields(p.docker(append(list, "--filter", "label=io.envy.path="+p.real())...))
+		left := strings.Fields(p.docker(append(list, p.mine()...)...))
 		if len(left) == 0 {
 			continue
 		}
@@ -134,8 +137,23 @@ func (p *project) real() string {
 	return dir
 }
 
+// mine filters lists of the engine: what bears the checkout's path.
+func (p *project) mine() []string {
+	filters := []string{"--filter", "label=io.envy.path=" + p.real()}
+	if p.host != "" {
+		filters = append(filters, "--filter", "label=io.envy.host="+p.host)
+	}
+	return filters
+}
+
 func (p *project) command(args ...string) *exec.Cmd {
-	c := exec.Command(binary, args...)
+	return p.commandIn(context.Background(), args...)
+}
+
+// commandIn is command that is killed when ctx ends.
+func (p *project) commandIn(ctx context.Context, args ...string) *exec.Cmd {
+	argv := append(append(slices.Clone(p.through), binary), args...)
+	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Dir, c.Env = p.dir, p.env
 	return c
 }
@@ -147,8 +165,7 @@ func (p *project) input(stdin string, args ...string) result {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, binary, args...)
-	c.Dir, c.Env = p.dir, p.env
+	c := p.commandIn(ctx, args...)
 	if stdin != "" {
 		c.Stdin = strings.NewReader(stdin)
 	}
@@ -203,7 +220,7 @@ func (p *project) docker(args ...string) string {
 // containers are the ids of the checkout's containers, sorted by name.
 func (p *project) containers() []string {
 	p.t.Helper()
-	return strings.Fields(p.docker("ps", "-a", "-q", "--no-trunc", "--filter", "label=io.envy.path="+p.real()))
+	return strings.Fields(p.docker(append([]string{"ps", "-a", "-q", "--no-trunc"}, p.mine()...)...))
 }
 
 // labelled are the names of the checkout's objects of a kind, sorted.
@@ -213,7 +230,7 @@ func (p *project) labelled(kind string) []string {
 	if kind == "container" {
 		list, format = []string{"ps", "-a"}, "{{.Names}}"
 	}
-	names := strings.Fields(p.docker(append(list, "--filter", "label=io.envy.path="+p.real(), "--format", format)...))
+	names := strings.Fields(p.docker(append(append(list, "--format", format), p.mine()...)...))
 	slices.Sort(names)
 	return names
 }
@@ -221,7 +238,7 @@ func (p *project) labelled(kind string) []string {
 // names are the names and states of the checkout's containers, sorted.
 func (p *project) names() string {
 	p.t.Helper()
-	out := strings.Split(p.docker("ps", "-a", "--filter", "label=io.envy.path="+p.real(), "--format", "{{.Names}} {{.State}}"), "\n")
+	out := strings.Split(p.docker(append([]string{"ps", "-a", "--format", "{{.Names}} {{.State}}"}, p.mine()...)...), "\n")
 	for i := range out {
 		out[i] = strings.TrimPrefix(out[i], p.name+"-")
 	}
