@@ -127,6 +127,8 @@ func ofHost(err error) (d diag.Diagnostic, ok bool) {
 		return diag.Diagnostic{Summary: outside.Error(), Hint: "the Envfile and the files beside it must be in their own folder"}, true
 	case errors.Is(err, hostfs.ErrNotRegular):
 		return diag.Diagnostic{Summary: err.Error()}, true
+	case hostfs.IsFull(err):
+		return diag.Diagnostic{Class: diag.Failed, Summary: err.Error(), Hint: "make room on this machine's disk; what stood in the file before stands there still"}, true
 	}
 	return d, false
 }

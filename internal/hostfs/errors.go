@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 )
 
 var (
@@ -23,6 +24,11 @@ var (
 	// ErrTooMany is a walk that met more entries than [MaxEntries].
 	ErrTooMany = errors.New("too many files")
 )
+
+// IsFull reports an error of a disk, or of a user's share of it, that has no room left.
+func IsFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
 
 // OutsideError is a path that lies, after links, outside the tree it had to stay in.
 type OutsideError struct {

@@ -39,8 +39,8 @@ func (t *Tree) Lock(ctx context.Context, dir, name string, me Holder, waiting fu
 		return nil, err
 	}
 	f, err := folder.acquire(ctx, name, waiting)
-	if err == nil {
-		err = writeHolder(f, me)
+	if err == nil && writeHolder(f, me) != nil {
+		err = f.Truncate(0) // it is held all the same, by whom is not known: a full disk must not keep a destroy from making room
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), folder.drop(name, f), folder.Close())

@@ -29,7 +29,7 @@ func (t *Tree) WriteFile(name string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	if _, err := p.Write(data); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), p.Abort())
+		return errors.Join(p.failed(err), p.Abort())
 	}
 	return p.Commit()
 }
@@ -58,13 +58,22 @@ func (p *Pending) open(mode fs.FileMode) error {
 	p.temp = ".envy-" + rand.Text()
 	f, err := p.folder.root.OpenFile(p.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
 	if err != nil {
-		return fmt.Errorf("write %s: %w", p.name, err)
+		return p.failed(err)
 	}
 	p.File = f
 	if err := p.folder.owner.take(f); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", p.name, err), f.Close(), p.folder.root.Remove(p.temp))
+		return errors.Join(p.failed(err), f.Close(), p.folder.root.Remove(p.temp))
 	}
 	return nil
+}
+
+// failed is an error of the temporary file, of which nobody knows, as one of the file that was to be written.
+func (p *Pending) failed(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err
+	}
+	return &fs.PathError{Op: "write", Path: filepath.Join(p.folder.dir, p.name), Err: err}
 }
 
 // replaceable allows only for nothing or a regular file under the final name.
@@ -74,7 +83,7 @@ func (p *Pending) replaceable() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("write %s: %w", p.name, err)
+		return p.failed(err)
 	case !info.Mode().IsRegular():
 		return &fs.PathError{Op: "write", Path: filepath.Join(p.folder.dir, p.name), Err: ErrNotRegular}
 	}
@@ -91,7 +100,7 @@ func (p *Pending) Commit() error {
 		err = p.folder.root.Rename(p.temp, p.name)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", p.name, err), p.Abort())
+		return errors.Join(p.failed(err), p.Abort())
 	}
 	return errors.Join(p.File.Close(), syncDir(p.folder), p.folder.Close())
 }
