@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -43,7 +45,10 @@ func (t *Tree) Lock(ctx context.Context, dir, name string, me Holder, waiting fu
 		err = f.Truncate(0) // it is held all the same, by whom is not known: a full disk must not keep a destroy from making room
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), folder.drop(name, f), folder.Close())
+		if of := (*fs.PathError)(nil); errors.As(err, &of) {
+			err = of.Err
+		}
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", filepath.Join(folder.dir, name), err), folder.drop(name, f), folder.Close())
 	}
 	return func() error { return errors.Join(folder.drop(name, f), folder.Close()) }, nil
 }

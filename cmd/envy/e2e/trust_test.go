@@ -12,15 +12,21 @@ import (
 // accept types the command that the refusal of an up prints.
 func (p *project) accept() {
 	p.t.Helper()
-	r := p.want(5, "up")
-	found := regexp.MustCompile(`envy trust --accept [0-9a-f]{40}`).FindString(r.stderr)
-	if found == "" {
-		p.t.Fatalf("no command is printed:\n%s", r.stderr)
-	}
+	p.ok("trust", "--accept", p.hash())
 	if left := p.containers(); len(left) > 0 {
 		p.t.Fatalf("a refused up made %v", left)
 	}
-	p.ok(strings.Fields(found)[1:]...)
+}
+
+// hash is that of the list in the command that the refusal of an up prints.
+func (p *project) hash() string {
+	p.t.Helper()
+	r := p.want(5, "up")
+	found := regexp.MustCompile(`envy trust --accept ([0-9a-f]{40})`).FindStringSubmatch(r.stderr)
+	if found == nil {
+		p.t.Fatalf("no command is printed:\n%s", r.stderr)
+	}
+	return found[1]
 }
 
 // TestTrusted: what was accepted is what the engine is given, and nothing before.
