@@ -212,8 +212,11 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 			f.Hint = refused.Hint
 		}
 		origin = step.Step.Origin
-		if isUnreachable(step) {
+		switch {
+		case isUnreachable(step):
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"
+		case driver.Is(step, driver.NoSpace):
+			f.Hint = roomHint
 		}
 	case errors.As(err, &exited):
 		f = view.Failure{Text: exited.Error(), Lines: exited.Logs, Hint: "all that it printed: envy logs " + exited.Box}
@@ -226,6 +229,9 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 	f.Place, f.Excerpt = origin.String(), at.Excerpt
 	return f, true
 }
+
+// roomHint names no command that would take stopped boxes or volumes away.
+const roomHint = "docker system df tells what takes it up; docker builder prune and docker image prune give back what nobody uses; the same command then goes on from there"
 
 // stepName is what was tried, as people say it.
 func stepName(s plan.Step) string {
@@ -281,8 +287,11 @@ func ofEngine(err error) (d diag.Diagnostic, ok bool) {
 		return d, false
 	}
 	d = diag.Diagnostic{Class: diag.Failed, Summary: err.Error()}
-	if e.Kind == driver.Unreachable {
+	switch e.Kind {
+	case driver.Unreachable:
 		d.Hint = "DOCKER_HOST, DOCKER_CONTEXT and --context say which engine is meant"
+	case driver.NoSpace:
+		d.Hint = roomHint
 	}
 	return d, true
 }

@@ -21,6 +21,7 @@ const (
 	NotRunning              // the box does not run
 	PortTaken               // a host port is in use
 	Unsupported             // this engine cannot do it
+	NoSpace                 // the engine's disk is full
 )
 
 // Error is an engine's failure: Op and Object say what was tried ("start", `box "web"`), Text the engine's own words.

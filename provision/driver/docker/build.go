@@ -162,7 +162,11 @@ func (e *Engine) buildError(err error, failed failure, b driver.Build, open func
 	if failed.base { // else the words are a program's
 		kind = registryKind(told.text, driver.Failed)
 	}
-	out.Err = &driver.Error{Kind: kind, Text: cmp.Or(failed.text, told.text), Err: err}
+	text := cmp.Or(failed.text, told.text)
+	if saysFull(strings.Join(append([]string{told.text, text}, failed.lines...), "\n")) {
+		kind, text = driver.NoSpace, fullText+text
+	}
+	out.Err = &driver.Error{Kind: kind, Text: text, Err: err}
 	if failed.line != nil {
 		if text, err := dockerfileOf(open, b.Dockerfile); err == nil { // else the line stays unknown
 			out.Line = failed.line(text)

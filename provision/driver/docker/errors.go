@@ -30,10 +30,23 @@ func (e *Engine) classify(err error, op, object string) error {
 	}
 	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
 	out := &driver.Error{Kind: kindOf(err, text), Op: op, Object: object, Text: text, Err: err}
-	if out.Kind == driver.Unreachable {
+	switch out.Kind {
+	case driver.Unreachable:
 		out.Text = e.reason(err)
+	case driver.NoSpace:
+		out.Text = fullText + text
 	}
 	return out
+}
+
+// fullText goes before the engine's words, which name a file of the engine's machine.
+const fullText = "the engine's disk is full: "
+
+// saysFull reports words about a disk without room. The kernel has the same ones for watches and groups of which there are
+// too many.
+func saysFull(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "no space left on device") && !strings.Contains(text, "notify") && !strings.Contains(text, "cgroup")
 }
 
 // kindOf tells by text first where an engine gives different conditions one status.
@@ -59,6 +72,8 @@ func kindOf(err error, text string) driver.Kind {
 		return driver.Unreachable
 	case errors.Is(err, context.DeadlineExceeded):
 		return driver.Failed
+	case saysFull(text):
+		return driver.NoSpace
 	case has("port is already allocated", "address already in use", "ports are not available"):
 		return driver.PortTaken
 	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait", "received 409"):

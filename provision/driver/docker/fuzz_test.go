@@ -65,11 +65,13 @@ func openEcho(t testing.TB, e echo) *Engine {
 	return engine
 }
 
+// noContext is an empty context of a build.
+func noContext() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }
+
 // calls are the methods whose answers are decoded; those that take a connection over are not among them.
 func calls(ctx context.Context, e *Engine) []func() error {
 	const id = "0123456789ab"
 	sink := event.Discard{}
-	tarOf := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }
 	box := driver.NewBox{Name: "shop-web", Image: "x", Spec: resource.BoxSpec{Version: 1, ReadOnly: true, User: &resource.UserSpec{Name: "1000"}}}
 	second := func(_ any, err error) error { return err }
 	return []func() error{
@@ -100,8 +102,8 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return e.CopyIn(ctx, id, strings.NewReader(""), "/x") },
 		func() error { return second(e.Image(ctx, "x", "linux/arm64")) },
 		func() error { return e.Pull(ctx, "x", "", sink, "p") },
-		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: tarOf}, true, sink, "p") },
-		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: tarOf}, false, sink, "p") },
+		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: noContext}, true, sink, "p") },
+		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: noContext}, false, sink, "p") },
 		func() error { return second(e.PackageManager(ctx, "x")) },
 		func() error { return e.RemoveImage(ctx, "x") },
 		func() error { return second(e.WaitExit(ctx, id)) },

@@ -114,9 +114,18 @@ func (e *Engine) do(ctx context.Context, id, op string, o order) error {
 	o.out, o.errOut = &said, &said
 	code, err := e.tell(ctx, id, o)
 	if err == nil && code != 0 {
-		err = &driver.Error{Kind: driver.Failed, Op: op, Object: boxObject(id), Text: agentWords(said.text(), code)}
+		err = agentError(op, id, agentWords(said.text(), code))
 	}
 	return err
+}
+
+// agentError is what the agent could not do. Its files are on the engine's disk.
+func agentError(op, id, words string) error {
+	kind := driver.Failed
+	if saysFull(words) {
+		kind, words = driver.NoSpace, fullText+words
+	}
+	return &driver.Error{Kind: kind, Op: op, Object: boxObject(id), Text: words}
 }
 
 // agentWords are what the agent said, without its own name before it.

@@ -57,7 +57,7 @@ func (e *Engine) pullError(ctx context.Context, err error, object string) error 
 		return classified
 	}
 	var de *driver.Error
-	if errors.As(classified, &de) {
+	if errors.As(classified, &de) && de.Kind != driver.NoSpace {
 		de.Kind = registryKind(de.Text, de.Kind)
 	}
 	return classified

@@ -201,7 +201,7 @@ func kindNamed(name string) (driver.Kind, bool) {
 		"failed": driver.Failed, "not-found": driver.NotFound, "conflict": driver.Conflict, "unreachable": driver.Unreachable,
 		"no-registry": driver.NoRegistry,
 		"denied":      driver.Denied, "invalid": driver.Invalid, "not-running": driver.NotRunning, "port-taken": driver.PortTaken,
-		"unsupported": driver.Unsupported,
+		"unsupported": driver.Unsupported, "no-space": driver.NoSpace,
 	}
 	k, ok := kinds[name]
 	return k, ok
