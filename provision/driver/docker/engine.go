@@ -27,6 +27,9 @@ type Options struct {
 	// Agent gives the program that runs in boxes, for an architecture as Go names it ("amd64").
 	Agent func(arch string) (Agent, error)
 
+	// Answer bounds what the engine answers by itself, where the caller's context does not do so sooner. 0 is DefaultAnswer.
+	Answer time.Duration
+
 	// Events gets warnings: limits that were clamped. May be nil.
 	Events event.Sink
 	// OnCall is called when the answer to a request has begun, from any goroutine. May be nil, which costs nothing.
@@ -66,6 +69,9 @@ func Open(opts Options) (*Engine, error) {
 	}
 	if opts.Events == nil {
 		opts.Events = event.Discard{}
+	}
+	if opts.Answer <= 0 {
+		opts.Answer = DefaultAnswer
 	}
 	target, err := resolveEndpoint(opts)
 	if err != nil {

@@ -28,7 +28,7 @@ func (e *Engine) classify(err error, op, object string) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	text := strings.TrimPrefix(err.Error(), "Error response from daemon: ")
+	text := shortened(strings.TrimPrefix(err.Error(), "Error response from daemon: "))
 	out := &driver.Error{Kind: kindOf(err, text), Op: op, Object: object, Text: text, Err: err}
 	switch out.Kind {
 	case driver.Unreachable:
@@ -37,6 +37,15 @@ func (e *Engine) classify(err error, op, object string) error {
 		out.Text = fullText + text
 	}
 	return out
+}
+
+// shortened is what of an engine's words, or of a proxy's page, is of use to anybody.
+func shortened(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // fullText goes before the engine's words, which name a file of the engine's machine.

@@ -73,7 +73,6 @@ func calls(ctx context.Context, e *Engine) []func() error {
 	const id = "0123456789ab"
 	sink := event.Discard{}
 	box := driver.NewBox{Name: "shop-web", Image: "x", Spec: resource.BoxSpec{Version: 1, ReadOnly: true, User: &resource.UserSpec{Name: "1000"}}}
-	second := func(_ any, err error) error { return err }
 	return []func() error{
 		func() error { return second(e.Observe(ctx, checkout)) },
 		func() error { return second(e.Names(ctx)) },

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -56,7 +55,7 @@ func (e *Engine) inspect(ctx context.Context, id, op string) (container.InspectR
 
 func whole(c container.InspectResponse) error {
 	if c.ContainerJSONBase == nil || c.HostConfig == nil || c.State == nil || c.Config == nil || c.NetworkSettings == nil {
-		return errors.New("the engine's answer lacks a part")
+		return errLacks
 	}
 	return nil
 }

@@ -45,6 +45,10 @@ func (e *Engine) askPing(ctx context.Context) (resource.Engine, error) {
 		return resource.Engine{}, &driver.Error{Kind: driver.Unreachable, Text: err.Error(), Err: err}
 	}
 	h := answer.Header
+	if h.Get("Api-Version") == "" {
+		err := fmt.Errorf("what answers at %s is no engine", e.endpoint)
+		return resource.Engine{}, &driver.Error{Kind: driver.Unreachable, Text: err.Error(), Err: err}
+	}
 	about := resource.Engine{
 		Version:    serverVersion(h.Get("Server")),
 		APIVersion: h.Get("Api-Version"),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/envyhq/envy/internal/agent/wire"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
 )
@@ -29,10 +30,11 @@ func lateDial(t *testing.T) error {
 }
 
 // openPartly opens an engine that answers like a, but for calls whose path ends as told: those are serve's.
-func openPartly(t *testing.T, end string, serve http.HandlerFunc) *Engine {
+func openPartly(t *testing.T, end string, serve http.HandlerFunc, change ...func(*Options)) *Engine {
 	t.Helper()
 	a := &answers{api: "1.41", texts: map[string]string{
-		"/update": `{}`, "/x/exec": `{"Id":"run"}`, "/x/json": `{"Id":"x","State":{"Running":true},"HostConfig":{},"Config":{}}`,
+		"/update": `{}`, "/x/exec": `{"Id":"run"}`, "/networks": `[]`, "/volumes": `{}`, "/containers/json": `[]`,
+		"/x/json": `{"Id":"x","State":{"Running":true},"HostConfig":{},"NetworkSettings":{},"Config":{"Cmd":["` + wire.VerbInit + `","{\"version\":1,\"value\":{\"id\":\"b\"}}"]}}`,
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, end) {
@@ -42,7 +44,11 @@ func openPartly(t *testing.T, end string, serve http.HandlerFunc) *Engine {
 		a.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	e, err := Open(Options{Host: "tcp://" + server.Listener.Addr().String()})
+	o := Options{Host: "tcp://" + server.Listener.Addr().String()}
+	for _, f := range change {
+		f(&o)
+	}
+	e, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,3 +176,44 @@ func TestBrokenOffAnswer(t *testing.T) {
 		})
 	}
 }
+
+// What only reads has a limit of its own: nobody above gives one to what a command looks at first.
+func TestSilentReads(t *testing.T) {
+	for _, silent := range []string{"/_ping", "json", "/networks", "/archive", "/changes", "/x/exec"} {
+		t.Run(silent, func(t *testing.T) {
+			t.Parallel()
+			over := make(chan struct{})
+			e := openPartly(t, silent, func(http.ResponseWriter, *http.Request) { <-over }, func(o *Options) { o.Answer = 100 * time.Millisecond })
+			t.Cleanup(func() { close(over) }) // before the server waits for it
+			ctx := t.Context()
+			for name, err := range map[string]error{
+				"/_ping":    second(e.Ping(ctx)),
+				"json":      second(e.Image(ctx, "x", "")),
+				"/networks": second(e.Observe(ctx, checkout)),
+				"/archive":  second(e.statPath(ctx, "x", "/")),
+				"/changes":  second(e.Changes(ctx, "x")),
+				"/x/exec":   second(e.Exec(ctx, "x", driver.Exec{Argv: []string{"a"}}, driver.Streams{})),
+			} {
+				if name == silent && (!driver.Is(err, driver.Unreachable) || !strings.Contains(err.Error(), "did not answer within")) {
+					t.Errorf("error %v", err)
+				}
+			}
+		})
+	}
+}
+
+// An answer that begins and goes on for ever is given up like none.
+func TestAnswerWithoutEnd(t *testing.T) {
+	e := openPartly(t, "/images/x/json", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, " ")
+			w.(http.Flusher).Flush()
+		}
+	}, func(o *Options) { o.Answer = 100 * time.Millisecond })
+	if _, err := e.Image(t.Context(), "x", ""); !driver.Is(err, driver.Unreachable) || !strings.Contains(err.Error(), "did not answer within") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func second(_ any, err error) error { return err }
