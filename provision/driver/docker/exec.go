@@ -56,7 +56,7 @@ func (e *Engine) Attach(ctx context.Context, id string, s driver.Streams) (int, 
 	if err != nil {
 		return 0, err
 	}
-	conn, err := e.open(ctx, "/containers/"+id+"/attach", func() (types.HijackedResponse, error) {
+	conn, err := e.open(ctx, "/containers/"+id+"/attach", func(ctx context.Context) (types.HijackedResponse, error) {
 		return e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdin: s.In != nil, Stdout: true, Stderr: true})
 	})
 	if err != nil {

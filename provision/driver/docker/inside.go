@@ -46,10 +46,7 @@ func (e *Engine) tell(ctx context.Context, id string, o order) (int, error) {
 			_ = s.conn.CloseWrite()
 		}
 	}()
-	stop := context.AfterFunc(ctx, func() {
-		_ = s.conn.CloseWrite()
-		time.AfterFunc(farewell, s.cut)
-	})
+	stop := s.endWith(ctx)
 	defer stop()
 	drained := s.drain(o.out, o.errOut)
 	var bad *writeError

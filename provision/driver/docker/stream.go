@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,32 @@ type stream struct {
 
 // cut closes the connection. The process may run on.
 func (s *stream) cut() { s.once.Do(s.conn.Close) }
+
+// endWith tells the process, when ctx ends, that there is no more input, and cuts the connection a farewell later. stop ends
+// that, and waits for what of it runs.
+func (s *stream) endWith(ctx context.Context) (stop func()) {
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-over:
+			return
+		case <-ctx.Done():
+		}
+		_ = s.conn.CloseWrite()
+		last := time.NewTimer(farewell)
+		defer last.Stop()
+		select {
+		case <-over:
+		case <-last.C:
+			s.cut()
+		}
+	})
+	return func() {
+		close(over)
+		watching.Wait()
+	}
+}
 
 // feed copies in to the process and then tells it that there is no more. It may outlive the stream in a Read of in,
 // which nobody but in's owner can end.
@@ -113,7 +140,7 @@ func (e *Engine) startExec(ctx context.Context, id string, o container.ExecOptio
 	if err != nil {
 		return "", nil, e.classify(err, "run in", object)
 	}
-	conn, err := e.open(ctx, "/exec/"+made.ID+"/start", func() (types.HijackedResponse, error) {
+	conn, err := e.open(ctx, "/exec/"+made.ID+"/start", func(ctx context.Context) (types.HijackedResponse, error) {
 		return e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{Tty: o.Tty, ConsoleSize: o.ConsoleSize})
 	})
 	if err != nil {
@@ -123,36 +150,87 @@ func (e *Engine) startExec(ctx context.Context, id string, o container.ExecOptio
 }
 
 // open gives the stream that call begins. The client library's calls for streams heed their context no more once they are
-// connected: one that the engine does not answer is left alone when ctx ends, and closed should the answer come after all.
+// connected: one that the engine does not answer ends with its connection, which is cut when ctx ends or the engine has had
+// its time. A connection with TLS is the library's own: there the call is left alone, and closed should the answer come
+// after all.
 func (e *Engine) open(
-	ctx context.Context, path string, call func() (types.HijackedResponse, error),
+	ctx context.Context, path string, call func(context.Context) (types.HijackedResponse, error),
 ) (types.HijackedResponse, error) {
 	type answer struct {
 		conn types.HijackedResponse
 		err  error
 	}
 	begin := time.Now()
-	answers := make(chan answer)
+	waiting, cancel := context.WithTimeout(ctx, e.opts.Answer)
+	defer cancel()
+	d := &dialed{ctx: waiting}
+	answers := make(chan answer, 1)
 	go func() {
-		conn, err := call()
-		select {
-		case answers <- answer{conn, err}:
-		case <-ctx.Done():
-			if err == nil {
-				conn.Close()
-			}
-		}
+		conn, err := call(context.WithValue(waiting, dialedKey{}, d))
+		answers <- answer{conn, err}
 	}()
 	var got answer
 	select {
 	case got = <-answers:
-	case <-ctx.Done():
-		if got.err = context.Cause(ctx); errors.Is(got.err, context.DeadlineExceeded) {
-			got.err = &unansweredError{after: time.Since(begin), err: got.err}
+	case <-waiting.Done():
+		if d.known() {
+			got = <-answers
+			break
+		}
+		got.err = context.Cause(waiting)
+		go func() {
+			if late := <-answers; late.err == nil {
+				late.conn.Close()
+			}
+		}()
+	}
+	d.keep()
+	if cause := context.Cause(waiting); cause != nil {
+		if got.err == nil {
+			got.conn.Close()
+		}
+		if got.err = cause; errors.Is(cause, context.DeadlineExceeded) {
+			got.err = &unansweredError{after: time.Since(begin), err: cause}
 		}
 	}
 	e.called("POST", path, time.Since(begin), got.err)
 	return got.conn, got.err
+}
+
+// dialed is the connection that a call has made for its stream; it ends with ctx unless it is kept.
+type dialed struct {
+	ctx  context.Context //nolint:containedctx // of the call
+	mu   sync.Mutex
+	stop func() bool
+}
+
+// dialedKey is where a call's context holds it.
+type dialedKey struct{}
+
+// have is told of a new connection.
+func (d *dialed) have(conn net.Conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stop != nil {
+		d.stop() // of a call before it, whose connection others may use by now
+	}
+	d.stop = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
+}
+
+// known reports whether there is a connection, which then ends with ctx.
+func (d *dialed) known() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stop != nil
+}
+
+// keep lets the connection stand beyond ctx.
+func (d *dialed) keep() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stop != nil {
+		d.stop()
+	}
 }
 
 // exitPoll bounds the wait between the end of an exec's output and its exit code.
