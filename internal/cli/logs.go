@@ -55,7 +55,7 @@ func logOptions(c *cli.Context, now time.Time) (driver.LogOptions, error) {
 		return o, nil
 	}
 	if ago, err := time.ParseDuration(since); err == nil && ago >= 0 {
-		o.Since = now.Add(-ago)
+		o.Since, o.Ago = now.Add(-ago), max(ago, 1)
 		return o, nil
 	}
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {

@@ -83,7 +83,7 @@ func (r *runner) ended(ctx context.Context, s plan.Step, err error) error {
 		return err
 	}
 	d, derr := r.engine.Detail(ctx, r.id(s.Target))
-	if derr != nil || !d.Finished.After(d.Started) {
+	if derr != nil || d.Running || d.Finished.IsZero() {
 		return err
 	}
 	return &EndedError{Code: d.ExitCode, OOM: d.OOM}

@@ -323,5 +323,6 @@ type LogOptions struct {
 	Follow     bool
 	Tail       int
 	Since      time.Time
+	Ago        time.Duration // instead, by the engine's clock where that is known; 0 is Since
 	Timestamps bool
 }

@@ -47,6 +47,9 @@ func Candidates(changes []Changed, rec resource.Record, mounts []string) []Chang
 func Lost(candidates []Changed, looked map[string]Looked, complete bool, rec resource.Record) resource.Loss {
 	loss := resource.Loss{AtLeast: !complete}
 	baseline, own := toSet(rec.Baseline), toSet(rec.Own)
+	if setBack(rec) {
+		rec.BaselineAt, rec.SetUp, rec.Spans = time.Time{}, time.Time{}, nil
+	}
 	type item struct {
 		path string
 		size int64
@@ -81,6 +84,17 @@ func Lost(candidates []Changed, looked map[string]Looked, complete bool, rec res
 	}
 	slices.Sort(loss.Paths)
 	return loss
+}
+
+// setBack reports a record of times that are still to come: the engine's clock was set back since, so that what was changed
+// later can bear an earlier time.
+func setBack(rec resource.Record) bool {
+	const unsure = 5 * time.Second // about the time of reading
+	if rec.ReadAt.IsZero() {
+		return false
+	}
+	ahead := func(t time.Time) bool { return t.After(rec.ReadAt.Add(unsure)) }
+	return ahead(rec.BaselineAt) || ahead(rec.SetUp) || slices.ContainsFunc(rec.Spans, func(r resource.Run) bool { return ahead(r.End) || r.End.Before(r.Start) })
 }
 
 func within(t time.Time, spans []resource.Run) bool {

@@ -126,8 +126,9 @@ type BoxDetail struct {
 	ExitCode int
 	OOM      bool
 	Error    string // why the last start failed
+	Running  bool
 	Started  time.Time
-	Finished time.Time
+	Finished time.Time // of the last run that ended; before Started too, where the engine's clock was set
 }
 
 // NetworkJoinObserved is a connection with its aliases.
@@ -150,6 +151,7 @@ type Record struct {
 	Spans      []Run             // times in which provisioners ran after that, well or not
 	Own        []string          // paths that the agent itself wrote
 	SetUp      time.Time         // when it last wrote to one of Own
+	ReadAt     time.Time         // when it was read, to a second or two; zero where that is not known
 	Oneshot    bool              // the command ended well
 	Notes      []string
 }

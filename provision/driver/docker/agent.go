@@ -148,7 +148,8 @@ func (e *Engine) unpack(ctx context.Context, v agentVolume, image, volume, targe
 // staleHelper is how old a filling container is when its client must be dead.
 const staleHelper = 2 * time.Minute
 
-// removeStaleHelpers takes away what a killed client left. What fails here is left for the next time.
+// removeStaleHelpers takes away what a killed client left: by the engine's clock, or a helper of another client that works
+// would look old. What fails here is left for the next time.
 func (e *Engine) removeStaleHelpers(ctx context.Context, v agentVolume) {
 	found, err := e.api.ContainerList(ctx, container.ListOptions{
 		All: true, Filters: filters.NewArgs(filters.Arg("label", resource.LabelAgent+"="+v.agent.Hash)),
@@ -156,9 +157,10 @@ func (e *Engine) removeStaleHelpers(ctx context.Context, v agentVolume) {
 	if err != nil {
 		return
 	}
+	now := e.clock.now()
 	for _, c := range found {
 		ours := len(c.Names) > 0 && strings.HasPrefix(c.Names[0], "/"+v.name+"-")
-		if ours && time.Since(time.Unix(c.Created, 0)) > staleHelper {
+		if ours && now.Sub(time.Unix(c.Created, 0)) > staleHelper {
 			_ = e.RemoveBox(ctx, c.ID)
 		}
 	}

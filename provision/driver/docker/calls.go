@@ -12,12 +12,13 @@ import (
 // was left without an answer.
 func (e *Engine) observed(next http.RoundTripper) http.RoundTripper {
 	next = suspicious{bounded{impatient{next, e.opts.Answer}, maxAnswer}}
-	return hook{next: next, done: e.called}
+	return hook{next: next, done: e.called, heard: e.clock.heard}
 }
 
 type hook struct {
-	next http.RoundTripper
-	done func(method, path string, took time.Duration, err error)
+	next  http.RoundTripper
+	done  func(method, path string, took time.Duration, err error)
+	heard func(*http.Response)
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -26,6 +27,9 @@ func (h hook) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := h.next.RoundTrip(r)
 	if errors.Is(err, context.DeadlineExceeded) && !isDial(err) {
 		err = &unansweredError{after: time.Since(begin), err: err}
+	}
+	if err == nil {
+		h.heard(answer)
 	}
 	failure := err
 	if err == nil && answer.StatusCode >= http.StatusBadRequest {

@@ -53,6 +53,7 @@ type Engine struct {
 
 	base      string                // URL before a request's path
 	dialError atomic.Pointer[error] // the last failure to connect
+	clock     clock
 
 	pinged once[resource.Engine]
 	info   once[engineInfo]
@@ -136,6 +137,9 @@ func (e *Engine) rememberDials() {
 			return nil, err
 		}
 		e.dialError.Store(nil)
+		if d, ok := ctx.Value(dialedKey{}).(*dialed); ok {
+			d.have(conn)
+		}
 		return conn, nil
 	}
 }

@@ -24,7 +24,7 @@ func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, err
 	h, s := got.HostConfig, got.State
 	d := resource.BoxDetail{
 		ID: got.ID, Memory: h.Memory, NanoCPUs: h.NanoCPUs, Restart: restartText(h.RestartPolicy),
-		ExitCode: s.ExitCode, OOM: s.OOMKilled, Error: s.Error, Started: engineTime(s.StartedAt), Finished: engineTime(s.FinishedAt),
+		ExitCode: s.ExitCode, OOM: s.OOMKilled, Error: s.Error, Running: s.Running, Started: engineTime(s.StartedAt), Finished: engineTime(s.FinishedAt),
 	}
 	for name, ep := range got.NetworkSettings.Networks {
 		d.Networks = append(d.Networks, resource.NetworkJoinObserved{

@@ -27,6 +27,9 @@ func (e *Engine) Logs(ctx context.Context, id string, o driver.LogOptions, out, 
 	if o.Tail >= 0 {
 		options.Tail = strconv.Itoa(o.Tail)
 	}
+	if now := e.clock.now(); o.Ago > 0 && !now.IsZero() {
+		o.Since = now.Add(-o.Ago)
+	}
 	if !o.Since.IsZero() {
 		options.Since = fmt.Sprintf("%d.%09d", o.Since.Unix(), o.Since.Nanosecond())
 	}

@@ -41,13 +41,14 @@ func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error)
 			return resource.Record{}, err
 		}
 	}
-	if record, ok := files.record(bootOfContainer(now.Config).ID); ok {
-		return record, nil
+	record, ok := files.record(bootOfContainer(now.Config).ID)
+	if !ok && now.State.Running && !now.State.Paused {
+		if record, err = e.toldRecord(ctx, id); err != nil {
+			return record, err
+		}
 	}
-	if now.State.Running && !now.State.Paused {
-		return e.toldRecord(ctx, id)
-	}
-	return resource.Record{}, nil
+	record.ReadAt = e.clock.now()
+	return record, nil
 }
 
 // stateFiles are the agent's files, encoded; nil for one that is not there.

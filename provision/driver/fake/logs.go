@@ -15,12 +15,15 @@ func (e *Engine) Logs(ctx context.Context, id string, o driver.LogOptions, out, 
 	for {
 		var lines []logLine
 		done := true
-		err := e.do(ctx, "logs", func(s *state, _ time.Time) error {
+		err := e.do(ctx, "logs", func(s *state, now time.Time) error {
 			b, err := s.find("logs", id)
 			if err != nil {
 				return err
 			}
 			id = b.ID
+			if o.Ago > 0 {
+				o.Since, o.Ago = now.Add(-o.Ago), 0
+			}
 			lines, at = b.lines(o, at)
 			done = !o.Follow || !b.up()
 			return nil

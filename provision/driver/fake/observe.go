@@ -209,7 +209,7 @@ func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, err
 		}
 		r = resource.BoxDetail{
 			ID: b.ID, Memory: b.Memory, NanoCPUs: b.NanoCPUs, Restart: b.Restart, ExitCode: b.Code, Error: b.Error,
-			Started: b.Started, Finished: b.Finished,
+			Running: b.up(), Started: b.Started, Finished: b.Finished,
 		}
 		for _, j := range b.Joins {
 			r.Networks = append(r.Networks, resource.NetworkJoinObserved{
@@ -239,13 +239,13 @@ func (b *box) mountPoints() []string {
 // Record implements driver.Inspector.
 func (e *Engine) Record(ctx context.Context, id string) (resource.Record, error) {
 	var r resource.Record
-	err := e.do(ctx, "read record", func(s *state, _ time.Time) error {
+	err := e.do(ctx, "read record", func(s *state, now time.Time) error {
 		b, err := s.find("read record", id)
 		if err != nil || b.Unreadable || b.missingSource() != "" {
 			return err // a folder that is gone hides all of a real box's files
 		}
 		r = b.Record
-		r.Known = true
+		r.Known, r.ReadAt = true, now
 		r.Files, r.Runs = maps.Clone(r.Files), maps.Clone(r.Runs)
 		r.Baseline, r.Own, r.Spans = slices.Clone(r.Baseline), slices.Clone(r.Own), slices.Clone(r.Spans)
 		return nil
