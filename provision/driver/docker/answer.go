@@ -168,9 +168,9 @@ func mustHold(r *http.Request) string {
 		return `"Name"`
 	case r.Method == http.MethodPost && ends(path, "/wait"):
 		return `"StatusCode"`
-	case strings.Contains(path, "/images/") && ends(path, "/json"):
+	case strings.Contains(path, "/images/") && ends(path, "/json") && !ends(path, "/images/json"):
 		return `"Id"`
-	case ends(path, "/info"):
+	case ends(path, "/info") && !ends(path, "/networks/info", "/volumes/info"): // objects of that name
 		return `"NCPU"`
 	}
 	return ""

@@ -132,3 +132,17 @@ func TestGarbage(t *testing.T) {
 		}
 	}
 }
+
+// An object can be called like a call of the API's.
+func TestMustHold(t *testing.T) {
+	for call, key := range map[string]string{
+		"GET /v1.41/info": `"NCPU"`, "GET /v1.41/networks/info": "", "GET /v1.41/images/json": "", "GET /v1.41/images/info/json": `"Id"`,
+		"POST /v1.41/containers/x/wait": `"StatusCode"`, "GET /v1.41/networks/wait": "", "GET /v1.41/containers/info/json": "",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		r := httptest.NewRequest(method, "http://engine"+path, nil)
+		if got := mustHold(r); got != key {
+			t.Errorf("%s must hold %q, want %q", call, got, key)
+		}
+	}
+}
