@@ -127,7 +127,7 @@ func engineName(s string) string {
 
 func imageReference(s string) string {
 	if _, err := reference.ParseNormalizedNamed(s); err != nil {
-		return "an image reference, as \"debian:bookworm-slim\" or \"ghcr.io/org/image@sha256:…\""
+		return "an image reference, as \"debian:bookworm-slim\" or \"registry.example.com/org/image@sha256:…\""
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ func TestRules(t *testing.T) {
 		"owner":        {ownerName, []string{"root", "root:root", "0:0", "1000"}, []string{"", ":", "a:", ":a", "a:b:c", "A"}},
 		"package":      {packageName, []string{"git", "g++", "libc6:i386", "curl=8.5.0-1~bpo1", "python3.11", "a=1:2.3-4"}, []string{"", "-y", "./x", "/x", "a/b", "http://x", "a b", "a=", "=1", "a=-1", "a;b"}},
 		"engine name":  {engineName, []string{"a", "A_b.c-d"}, []string{"", "-a", "a/b", "a b"}},
-		"image":        {imageReference, []string{"debian", "debian:12", "ghcr.io/a/b:c", "localhost:5000/x", "a@sha256:" + strings.Repeat("0", 64)}, []string{"", "A", "a b", "a:", "a@sha256:0", "-a"}},
+		"image":        {imageReference, []string{"debian", "debian:12", "registry.example.com/a/b:c", "localhost:5000/x", "a@sha256:" + strings.Repeat("0", 64)}, []string{"", "A", "a b", "a:", "a@sha256:0", "-a"}},
 		"absolute":     {absolutePath, []string{"/", "/a/b"}, []string{"", "a", "/a/", "/a/../b", "/a//b", "./a"}},
 		"mount target": {mountTarget, []string{"/a", "/sys/fs/cgroup", "/dev/shm", "/a b"}, []string{"", "/", "/proc", "/proc/a", "/sys", "/dev", "/a:b", "/a/", "a", "/.envy", "/.envy/x"}},
 		"path entry":   {pathEntry, []string{"/opt/bin"}, []string{"", "bin", "/a:/b", "/a/"}},

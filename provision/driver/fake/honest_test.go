@@ -227,7 +227,7 @@ func TestImageVolumes(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	e := fake.New(fake.Options{Registry: map[string]fake.Image{"debian:bookworm": {}, "ghcr.io/x/y:1": {Denied: true}}})
+	e := fake.New(fake.Options{Registry: map[string]fake.Image{"debian:bookworm": {}, "registry.example.com/x/y:1": {Denied: true}}})
 	pull := func(ref string) error { return e.Pull(t.Context(), ref, "", event.Discard{}, "image.x") }
 	if _, err := e.Image(t.Context(), "debian:bookworm", ""); !driver.Is(err, driver.NotFound) {
 		t.Errorf("before the pull: %v", err)
@@ -245,7 +245,7 @@ func TestRegistry(t *testing.T) {
 	if err := pull("debian:nope"); !driver.Is(err, driver.NotFound) {
 		t.Errorf("no such tag: %v", err)
 	}
-	if err := pull("ghcr.io/x/y:1"); !driver.Is(err, driver.Denied) {
+	if err := pull("registry.example.com/x/y:1"); !driver.Is(err, driver.Denied) {
 		t.Errorf("private: %v", err)
 	}
 	if err := e.ByHand("offline"); err != nil {
