@@ -47,7 +47,7 @@ func (p *planner) adjust(w resource.BoxWanted, spec resource.BoxSpec, b *resourc
 	if len(c.Attrs) > 0 || suffix != wantSuffix {
 		p.plan.Changes = slices.Insert(p.plan.Changes, at, c)
 	} else if started != "" {
-		c.Action, c.Reason = Start, started
+		c.Action = startAction(b, p.told(w, p.in.Options.Restart))
 		p.plan.Changes = slices.Insert(p.plan.Changes, at, c)
 	}
 }
