@@ -23,7 +23,8 @@ type boxReader struct {
 
 // box evaluates a box with all that is in it: round two.
 func (e *evaluation) box(pr *Project, plan *boxPlan) *Box {
-	e.self = selfValue(plan, true)
+	e.enterBox(selfValue(plan, true))
+	e.checkModules(plan.node)
 	r := &boxReader{e: e, pr: pr, plan: plan, v: e.decode(plan.node), taken: map[string]string{}}
 	r.b = &Box{
 		Label: plan.node.label, Name: plan.name, Index: plan.index, Counted: plan.counted,
@@ -93,6 +94,7 @@ func (r *boxReader) process() {
 func (r *boxReader) env() []EnvVar {
 	merged := map[string]EnvVar{}
 	for _, w := range r.v.words("env_file") {
+		r.e.host.module = nil
 		entries, err := r.e.host.dotenv(w.Name)
 		if err != nil {
 			r.e.p.errorf(w.at, "`env_file`: %s", tellable(err, w.quiet))

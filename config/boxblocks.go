@@ -19,7 +19,13 @@ func (r *boxReader) build(v values, at diag.Range) {
 	if written == "" {
 		written = "."
 	}
-	b.Context = r.e.hostPath(written)
+	r.e.host.module = v.module("context")
+	dir, _, ok := r.e.folder(r.e.host.module)
+	if !ok {
+		r.e.p.errorf(v.at("context"), "a build in a definition from elsewhere is not built yet").detail = "the language has it, but this version of envy cannot do it"
+		return
+	}
+	b.Context = r.e.hostPath(dir, written)
 	if !v.failed["context"] && b.Context.Inside {
 		switch {
 		case !b.Context.Exists:
@@ -34,8 +40,8 @@ func (r *boxReader) build(v values, at diag.Range) {
 	r.e.contextGate(r.plan.name, b, v.at("context"))
 }
 
-// hostPath resolves a path of the Envfile: relative ones from its directory, ~/ from the caller's home.
-func (e *evaluation) hostPath(written string) Path {
+// hostPath resolves a path: relative ones from a directory, ~/ from the caller's home.
+func (e *evaluation) hostPath(dir, written string) Path {
 	full := written
 	switch {
 	case written == "~":
@@ -43,7 +49,7 @@ func (e *evaluation) hostPath(written string) Path {
 	case strings.HasPrefix(written, "~/"):
 		full = path.Join(e.v.Home, written[2:])
 	case !path.IsAbs(written):
-		full = path.Join(e.v.Dir, written)
+		full = path.Join(dir, written)
 	}
 	return Path{Written: written, Location: e.v.Files.Resolve(path.Clean(full))}
 }
@@ -69,7 +75,7 @@ func (r *boxReader) share(v values, at diag.Range) {
 	if v.failed["source"] {
 		return
 	}
-	s.Source = r.e.hostPath(written)
+	s.Source = r.e.hostPath(r.e.v.Dir, written)
 	if !s.Source.Exists && !s.Create {
 		p := r.e.p.errorf(sourceRange(v), "share %q: %s does not exist", clip(s.Label), v.shown("source", s.Source.Path))
 		p.hint = "set create = true to have the folder made"
@@ -116,6 +122,7 @@ func (r *boxReader) file(v values, at diag.Range) {
 	case hasContent:
 		f.Content = content
 	case source != "":
+		r.e.host.module = v.module("source")
 		data, err := r.e.host.read(source)
 		if err != nil {
 			r.e.p.errorf(v.at("source"), "`source`: %s", tellable(err, v.quiet["source"]))
@@ -130,7 +137,7 @@ func (r *boxReader) file(v values, at diag.Range) {
 
 func (r *boxReader) setup(v values, at diag.Range) {
 	s := &Setup{
-		Label: v.node.label, Run: v.str("run"), User: v.str("user"), Inputs: r.inputs(v),
+		Label: v.node.label, Run: v.str("run"), User: v.str("user"), Inputs: r.inputs(v, v.module("inputs")),
 		Packages: packages(v.words("packages")), Range: at, RunRange: toRange(v.at("run")),
 	}
 	env, _ := get[[]EnvVar](v, "env")
@@ -151,7 +158,7 @@ func (r *boxReader) provision(v values, at diag.Range) {
 	run, _ := get[Text](v, "run")
 	env, _ := get[[]EnvVar](v, "env")
 	p := &Provision{
-		Label: v.node.label, Run: run, When: v.str("when"), Inputs: r.inputs(v), User: v.str("user"), Env: env,
+		Label: v.node.label, Run: run, When: v.str("when"), Inputs: r.inputs(v, nil), User: v.str("user"), Env: env,
 		Timeout: v.duration("timeout"), AfterHealthy: v.str("after") == "healthy", Range: at, RunRange: toRange(v.at("run")),
 	}
 	if p.When == "" {
@@ -166,9 +173,15 @@ func (r *boxReader) provision(v values, at diag.Range) {
 	r.b.Provisioners = append(r.b.Provisioners, p)
 }
 
-// inputs makes patterns relative to the inside root; one that leaves it is an error.
-func (r *boxReader) inputs(v values) []Input {
+// inputs makes patterns relative to the inside root; one that leaves it is an error. m is the definition whose folder they
+// start from; nil: the Envfile's.
+func (r *boxReader) inputs(v values, m *module) []Input {
+	r.e.host.module = m
 	var list []Input
+	if _, _, ok := r.e.folder(m); !ok && len(v.words("inputs")) > 0 {
+		r.e.p.errorf(v.at("inputs"), "`inputs` in a definition from elsewhere is not built yet").detail = "the language has it, but this version of envy cannot do it"
+		return nil
+	}
 	for _, w := range v.words("inputs") {
 		name, err := r.e.host.inside(w.Name)
 		if err != nil {

@@ -69,6 +69,30 @@ func (e *evaluation) entryPlaces(expr hclsyntax.Expression) map[string]hcl.Range
 	return places
 }
 
+// objectItem is one entry of a written map.
+type objectItem struct {
+	name  string
+	at    hcl.Range
+	value hclsyntax.Expression
+}
+
+// objectItems lists the entries of a map whose keys are written out.
+func objectItems(expr hclsyntax.Expression) ([]objectItem, bool) {
+	object, ok := expr.(*hclsyntax.ObjectConsExpr)
+	if !ok {
+		return nil, false
+	}
+	var list []objectItem
+	for _, item := range object.Items {
+		k, diags := item.KeyExpr.Value(nil)
+		if diags.HasErrors() || !isString(k) {
+			return nil, false
+		}
+		list = append(list, objectItem{k.AsString(), item.KeyExpr.Range(), item.ValueExpr})
+	}
+	return list, true
+}
+
 func (r *reading) list(v cty.Value, expr hclsyntax.Expression) {
 	var items []element
 	if u, _ := v.Unmark(); r.a.schema.kind == kindOneMany && u.Type() == cty.String {

@@ -100,6 +100,14 @@ func (v values) at(name string) hcl.Range {
 	return v.node.header
 }
 
+// module is the definition that an attribute's value comes from, else the block's; nil: the Envfile.
+func (v values) module(name string) *module {
+	if a := v.node.attrs[name]; a != nil {
+		return a.last().in
+	}
+	return v.node.module
+}
+
 // written reports whether the attribute stands there, even if it is null or failed.
 func (v values) written(name string) bool {
 	return v.node.attrs[name] != nil && (v.m[name] != nil || v.failed[name])
@@ -118,7 +126,7 @@ func (e *evaluation) decodeSome(n *node, names ...string) values {
 func (e *evaluation) decodeIf(n *node, want func(*attribute) bool) values {
 	v := values{node: n, m: map[string]any{}, failed: map[string]bool{}, quiet: map[string]bool{}}
 	for _, a := range n.ordered() {
-		if a.schema.kind == kindExpr || !want(a.schema) {
+		if a.schema.kind == kindExpr || a.schema.kind == kindInputs || !want(a.schema) {
 			continue
 		}
 		d := e.attribute(a)
@@ -147,13 +155,13 @@ func (e *evaluation) attribute(a *attr) decoded {
 		return d
 	}
 	r := reading{e: e, a: a}
-	for _, expr := range a.exprs {
-		v, ok := e.value(a, expr)
+	for _, l := range a.layers {
+		v, ok := e.value(a, l)
 		if !ok {
 			r.failed = true
 			continue
 		}
-		r.layer(v, expr)
+		r.layer(v, l.expr)
 	}
 	d := decoded{value: r.value, failed: r.failed, sized: r.sized, quiet: r.quiet}
 	e.cache[a] = d

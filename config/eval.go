@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 )
@@ -25,7 +25,7 @@ const (
 
 // Load is Parse and Evaluate, with the problems of both in the order of the file. The Project is nil when there is an error.
 func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List) {
-	file, list := Parse(layers...)
+	file, list := ParseWith(v.Definitions, layers...)
 	if file == nil {
 		return nil, list
 	}
@@ -85,15 +85,20 @@ type evaluation struct {
 	cache  map[*attr]decoded
 	gate   gateList
 	late   bool // time is up: reported once
+	// bound are values of definitions' variables and locals; those in boundSelf are the box at hand's.
+	bound, boundSelf map[*binding]cty.Value
+	checked          map[*module]bool
 	// secrets are strings that no message may quote.
 	secrets map[string]bool
 }
 
 func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 	e := &evaluation{
-		file: f, v: v, p: newProblems(f.sources), over: overWhen(ctx), guard: &f.guard,
+		file: f, v: v, p: newProblems(append(slices.Clip(f.sources), f.definitions...)), over: overWhen(ctx), guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
+		bound: map[*binding]cty.Value{}, boundSelf: map[*binding]cty.Value{}, checked: map[*module]bool{},
 	}
+	e.p.named = f.named
 	e.p.limit = max(0, maxProblems-f.reported)
 	for _, file := range v.VarFiles {
 		e.p.sources[file.Name] = nil
@@ -121,7 +126,7 @@ func (e *evaluation) run() *Project {
 		}
 		pr.Boxes = append(pr.Boxes, e.box(pr, plan))
 	}
-	e.self = cty.NilVal
+	e.enterBox(cty.NilVal)
 	if envy := e.file.root.find("envy", ""); envy != nil {
 		pr.Message = e.decode(envy).str("message")
 	}
@@ -136,7 +141,7 @@ func (e *evaluation) evalLocals(t tier) {
 		if l.tier != t {
 			continue
 		}
-		v, ok := e.value(l.attr, l.attr.exprs[0])
+		v, ok := e.value(l.attr, l.attr.layers[0])
 		if !ok {
 			v = cty.DynamicVal
 		}
@@ -203,18 +208,21 @@ func (e *evaluation) baseScope() *hcl.EvalContext {
 }
 
 // value evaluates one expression; false: it failed here or before, and that is reported.
-func (e *evaluation) value(a *attr, expr hclsyntax.Expression) (cty.Value, bool) {
-	return e.valueIn(a, expr, e.scope())
+func (e *evaluation) value(a *attr, l layer) (cty.Value, bool) {
+	if a.bad {
+		return cty.DynamicVal, false
+	}
+	return e.valueIn(a, l, e.scopeOf(l))
 }
 
-func (e *evaluation) valueIn(a *attr, expr hclsyntax.Expression, scope *hcl.EvalContext) (cty.Value, bool) {
-	at := expr.Range()
+func (e *evaluation) valueIn(a *attr, l layer, scope *hcl.EvalContext) (cty.Value, bool) {
+	at := l.expr.Range()
 	if a.bad || e.timeUp(a, at) {
 		return cty.DynamicVal, false
 	}
 	e.guard.start(e.over)
-	e.host.at, e.host.attr = at, a
-	v, diags := expr.Value(scope)
+	e.host.at, e.host.attr, e.host.module = at, a, l.in
+	v, diags := l.expr.Value(scope)
 	if err := e.guard.err; err != nil {
 		e.refused(a, at, err)
 		return cty.DynamicVal, false

@@ -20,16 +20,19 @@ import (
 
 // hostFunctions are the functions that look at the checkout and the caller's environment. Every file is read once.
 type hostFunctions struct {
-	e     *evaluation
-	attr  *attr     // whose expression is evaluated now
-	at    hcl.Range // its place
-	reads map[string]bool
-	files map[string][]byte
+	e    *evaluation
+	attr *attr     // whose expression is evaluated now
+	at   hcl.Range // its place
+	// module is the definition whose paths are read; nil: the Envfile.
+	module *module
+	reads  map[string]bool
+	files  map[string][]byte
 }
 
 var (
-	errOutside  = errors.New("is outside the checkout, where expressions read nothing")
-	yamlAliasRE = lazyre.New(`(^|[\s\[{,:-])\*[^\s,\]}]`)
+	errOutside   = errors.New("is outside the checkout, where expressions read nothing")
+	errElsewhere = errors.New("a definition from elsewhere sees only its own files, and what `with` gives it")
+	yamlAliasRE  = lazyre.New(`(^|[\s\[{,:-])\*[^\s,\]}]`)
 )
 
 // maxAliases bounds the aliases of a YAML text: nested ones multiply.
@@ -51,7 +54,7 @@ func (h *hostFunctions) functions() map[string]function.Function {
 	}
 	text := function.Parameter{Name: "default", Type: cty.String}
 	return map[string]function.Function{
-		"abspath":    file(func(p string) (cty.Value, error) { return cty.StringVal(h.absolute(p)), nil }, cty.String),
+		"abspath":    file(h.absolute, cty.String),
 		"dotenv":     file(h.dotenvMap, cty.Map(cty.String)),
 		"file":       file(h.fileText, cty.String),
 		"fileexists": file(h.fileExists, cty.Bool),
@@ -66,16 +69,28 @@ func (h *hostFunctions) functions() map[string]function.Function {
 	}
 }
 
-func (h *hostFunctions) absolute(p string) string {
-	if path.IsAbs(p) {
-		return path.Clean(p)
+func (h *hostFunctions) absolute(p string) (cty.Value, error) {
+	dir, _, ok := h.e.folder(h.module)
+	switch {
+	case !ok:
+		return cty.NilVal, errElsewhere
+	case !path.IsAbs(p):
+		p = path.Join(dir, p)
 	}
-	return path.Join(h.e.v.Dir, p)
+	return cty.StringVal(path.Clean(p)), nil
 }
 
-// inside makes a path relative to the inside root; one that leads out of it is an error.
+// inside makes a path relative to the inside root, or for a definition from elsewhere to its own tree; one that leads out
+// of it is an error.
 func (h *hostFunctions) inside(p string) (string, error) {
-	name := path.Join(h.e.v.Folder, p)
+	_, folder, ok := h.e.folder(h.module)
+	if !ok {
+		if name := path.Join(h.module.def.Folder, p); !path.IsAbs(p) && fs.ValidPath(name) {
+			return name, nil
+		}
+		return "", fmt.Errorf("%s: %w", clip(p), errElsewhere)
+	}
+	name := path.Join(folder, p)
 	if path.IsAbs(p) {
 		root := path.Clean(h.e.v.Root)
 		if p = path.Clean(p); p != root && !within(root, p) || h.e.v.Root == "" {
@@ -95,10 +110,11 @@ func (h *hostFunctions) read(p string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if data, ok := h.files[name]; ok {
+	key := h.key(name)
+	if data, ok := h.files[key]; ok {
 		return data, nil
 	}
-	f, err := h.e.v.Files.Open(name)
+	f, err := h.tree().Open(name)
 	if err != nil {
 		return nil, h.readError(p, err)
 	}
@@ -117,9 +133,27 @@ func (h *hostFunctions) read(p string) ([]byte, error) {
 	if len(data) > MaxFileBytes {
 		return nil, fmt.Errorf("%s is larger than 1 MiB", clip(p))
 	}
-	h.files[name] = data
-	h.reads[name] = true
+	h.files[key] = data
+	if key == name {
+		h.reads[name] = true
+	}
 	return data, nil
+}
+
+// tree holds the files that may be read.
+func (h *hostFunctions) tree() fs.FS {
+	if _, _, ok := h.e.folder(h.module); !ok {
+		return h.module.def.Tree
+	}
+	return h.e.v.Files
+}
+
+// key tells files of one name in different trees apart.
+func (h *hostFunctions) key(name string) string {
+	if _, _, ok := h.e.folder(h.module); !ok {
+		return h.module.def.File + "\x00" + name
+	}
+	return name
 }
 
 // isFile reports whether a name relative to the inside root is a regular file.
@@ -151,7 +185,7 @@ func (h *hostFunctions) fileExists(p string) (cty.Value, error) {
 	if err != nil {
 		return cty.NilVal, err
 	}
-	info, err := fs.Stat(h.e.v.Files, name)
+	info, err := fs.Stat(h.tree(), name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return cty.False, nil
@@ -195,6 +229,9 @@ func (h *hostFunctions) dotenvMap(p string) (cty.Value, error) {
 func (h *hostFunctions) env(args []cty.Value, _ cty.Type) (cty.Value, error) {
 	if len(args) > 2 {
 		return cty.DynamicVal, function.NewArgErrorf(2, "expected a name and one default")
+	}
+	if _, _, ok := h.e.folder(h.module); !ok {
+		return cty.DynamicVal, function.NewArgError(0, errElsewhere)
 	}
 	name := args[0].AsString()
 	if envName(name) != "" {

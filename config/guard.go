@@ -93,14 +93,32 @@ func (e *guarded) refused(err error) hcl.Diagnostics {
 	return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: err.Error(), Subject: &at}}
 }
 
+// wrapAll puts guards into every expression of the Envfile and its definitions.
+func (f *Envfile) wrapAll() {
+	done := map[hclsyntax.Expression]bool{}
+	f.wrap(f.root, done)
+	for _, m := range f.modules {
+		own := &node{attrs: map[string]*attr{}}
+		for _, b := range m.ordered() {
+			if b.attr != nil {
+				own.attrs[b.need()] = b.attr
+			}
+			if b.node != nil {
+				own.children = append(own.children, b.node)
+			}
+		}
+		f.wrap(own, done)
+	}
+}
+
 // wrap puts guards into every expression below a node. Names were checked before: the wrapped trees no longer show their
 // variables.
 func (f *Envfile) wrap(n *node, done map[hclsyntax.Expression]bool) {
 	for _, a := range n.attrs {
-		for _, expr := range a.exprs {
-			if !done[expr] { // boxes of one template share its expressions
-				done[expr] = true
-				wrapExpr(expr, &f.guard)
+		for _, l := range a.layers {
+			if !done[l.expr] { // boxes of one template share its expressions
+				done[l.expr] = true
+				wrapExpr(l.expr, &f.guard)
 			}
 		}
 	}

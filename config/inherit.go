@@ -16,20 +16,28 @@ const (
 	maxInherited   = 200_000
 )
 
-// inheritance makes boxes of the templates that their `from` names.
+// inheritance makes boxes of the templates and definitions that their `from` names.
 type inheritance struct {
-	p         *problems
-	templates map[string]*node
-	made      map[*node]*node // templates with what they are made from
-	depth     map[*node]int   // definitions in a row, up to and with this one
-	path      []*node         // the templates that are being made
-	taken     int             // attributes and blocks that were taken over
+	p           *problems
+	definitions Definitions
+	templates   map[string]*node
+	made        map[*node]*node // templates with what they are made from
+	depth       map[*node]int   // definitions in a row, up to and with this one
+	path        []*node         // the templates that are being made
+	taken       int             // attributes and blocks that were taken over
+	files       map[string]*definitionFile
+	sources     []Source             // of definitions
+	named       map[string]hcl.Range // where a definition's file is named first
+	modules     []*module
 }
 
-// inherit lays every box over the templates that its `from` names: the first is the lowest layer, the box the highest.
+// inherit lays every box over what its `from` names: the first is the lowest layer, the box the highest.
 // Templates stay in the tree, for their own names and functions to be checked; nothing is made of them.
-func (f *Envfile) inherit(p *problems) {
-	in := inheritance{p: p, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{}}
+func (f *Envfile) inherit(p *problems, definitions Definitions) {
+	in := inheritance{
+		p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
+		files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
+	}
 	for _, n := range f.root.all("template") {
 		in.templates[n.label] = n
 	}
@@ -38,12 +46,26 @@ func (f *Envfile) inherit(p *problems) {
 	}
 	for i, n := range f.root.children {
 		if n.schema.name == "box" {
-			f.root.children[i] = in.make(n)
+			f.root.children[i] = in.owned(n)
 		}
 	}
 	for _, n := range f.root.all("template") {
 		delete(n.attrs, "from")
+		delete(n.attrs, "with")
 	}
+	f.modules, f.definitions, f.named = in.modules, in.sources, in.named
+}
+
+// owned is make for a box or template of the Envfile: the definitions in it become part of it.
+func (in *inheritance) owned(n *node) *node {
+	first := len(in.modules)
+	made := in.make(n, nil)
+	for _, m := range in.modules[first:] {
+		if m.owner == nil {
+			m.owner = made
+		}
+	}
+	return made
 }
 
 // template is a template with what it is made from; at is where it is named. A cycle is reported once, where it closes.
@@ -60,56 +82,91 @@ func (in *inheritance) template(n *node, at hcl.Range) *node {
 		return newNode(n.schema)
 	}
 	in.path = append(in.path, n)
-	made := in.make(n)
+	made := in.owned(n)
 	in.path = in.path[:len(in.path)-1]
 	if in.depth[n]++; in.depth[n] > maxDefinitions {
-		in.p.errorf(at, "more than %d definitions in a row", maxDefinitions)
+		in.tooDeep(at)
 		made, in.depth[n] = newNode(n.schema), 0 // said once
 	}
 	in.made[n] = made
 	return made
 }
 
-// make lays a block over what its `from` names; without one it is the block itself.
-func (in *inheritance) make(n *node) *node {
-	from := n.attrs["from"]
+func (in *inheritance) tooDeep(at hcl.Range) {
+	in.p.errorf(at, "more than %d definitions in a row", maxDefinitions)
+}
+
+// make lays a block over what its `from` names; without one it is the block itself. by is the definition it stands in.
+func (in *inheritance) make(n *node, by *module) *node {
+	from, with := n.attrs["from"], n.attrs["with"]
 	if from == nil {
+		if with != nil && by == nil {
+			in.p.errorf(with.nameAt, "`with` sets a definition's variables, and there is no `from`")
+		}
 		return n
 	}
 	out := newNode(n.schema)
+	parts := in.references(n, from, by)
+	if with != nil && !n.refused["from"] {
+		in.give(with, by, modulesOf(parts))
+	}
 	base := ""
-	for _, r := range in.references(n, from) {
-		t := in.template(r.template, r.at)
+	for _, part := range parts {
+		t := in.part(part)
 		if t.hasBase() && base != "" && !n.hasBase() {
-			in.p.errorf(r.at, "template.%s and template.%s both give the base", base, r.template.label).hint = "leave one of them out, or write image in " + n.describe()
+			in.p.errorf(part.at, "%s and %s both give the base", base, part.name()).hint = "leave one of them out, or write image in " + n.describe()
 		}
 		if t.hasBase() {
-			base = r.template.label
+			base = part.name()
 		}
-		in.depth[n] = max(in.depth[n], in.depth[r.template])
+		in.depth[n] = max(in.depth[n], in.depth[t], in.depth[part.template])
 		if in.taken += t.size(); in.taken > maxInherited {
-			in.p.errorf(r.at, "templates come to more than %d attributes and blocks where they are used", maxInherited)
+			in.p.errorf(part.at, "definitions come to more than %d attributes and blocks where they are used", maxInherited)
 			break
 		}
 		mergeNode(out, t.copy(n.schema))
+		out.modules = append(out.modules, t.modules...)
 	}
 	mergeNode(out, n.copy(n.schema))
 	out.label, out.labelAt, out.header = n.label, n.labelAt, n.header
 	delete(out.attrs, "from")
+	delete(out.attrs, "with")
 	return out
+}
+
+// part is what a reference stands for, made from what it is made from itself.
+func (in *inheritance) part(r origin) *node {
+	if r.template != nil {
+		return in.template(r.template, r.at)
+	}
+	m := r.module
+	n := m.file.box.in(m)
+	depth := 0
+	for by := m; by != nil; by = by.parent {
+		depth++
+	}
+	if depth > maxDefinitions {
+		in.tooDeep(r.at)
+		return newNode(n.schema)
+	}
+	in.taken += m.file.root.size()
+	made := in.make(n, m)
+	made.modules = append([]*module{m}, made.modules...)
+	in.depth[made] = in.depth[n] + 1
+	return made
 }
 
 // hasBase reports whether an image or a build is written.
 func (n *node) hasBase() bool {
 	a, b := n.attrs["image"], n.find("build", "")
-	return a != nil && !isNullLiteral(a.exprs[0]) || b != nil && !b.isOff()
+	return a != nil && !isNullLiteral(a.layers[0].expr) || b != nil && !b.isOff()
 }
 
 // size counts attributes and blocks.
 func (n *node) size() int {
 	sum := 1
 	for _, a := range n.attrs {
-		sum += len(a.exprs)
+		sum += len(a.layers)
 	}
 	for _, child := range n.children {
 		sum += child.size()
@@ -127,7 +184,7 @@ func (n *node) copy(schema *block) *node {
 	}
 	for name, a := range n.attrs {
 		own := *a
-		own.exprs = slices.Clone(a.exprs)
+		own.layers = slices.Clone(a.layers)
 		c.attrs[name] = &own
 	}
 	for name := range n.refused {
@@ -139,69 +196,83 @@ func (n *node) copy(schema *block) *node {
 	return &c
 }
 
-// templateReference is one template that `from` names.
-type templateReference struct {
+// origin is one thing that `from` names: a template or a definition.
+type origin struct {
 	template *node
+	module   *module
 	at       hcl.Range
 }
 
-// references reads `from`: template.NAME, or a list of such. It is read before anything has a value.
-func (in *inheritance) references(n *node, from *attr) []templateReference {
-	expr := from.exprs[len(from.exprs)-1]
+func (r origin) name() string {
+	if r.template != nil {
+		return "template." + r.template.label
+	}
+	return clip(r.module.def.File)
+}
+
+func modulesOf(refs []origin) []*module {
+	var list []*module
+	for _, r := range refs {
+		if r.module != nil {
+			list = append(list, r.module)
+		}
+	}
+	return list
+}
+
+// references reads `from`: template.NAME, the name of a definition, or a list of such. It is read before anything has a
+// value.
+func (in *inheritance) references(n *node, from *attr, by *module) []origin {
+	expr := from.last().expr
 	parts := []hclsyntax.Expression{expr}
 	if list, ok := expr.(*hclsyntax.TupleConsExpr); ok {
 		parts = list.Exprs
 	}
-	var refs []templateReference
+	var refs []origin
 	for _, part := range parts {
-		if isNullLiteral(part) && len(parts) == 1 {
+		if isNullLiteral(part) && len(parts) == 1 || in.taken > maxInherited {
 			return nil
 		}
-		t, ok := in.reference(part)
+		r, ok := in.reference(part, by)
 		if !ok {
 			n.refused["from"] = true
 			continue
 		}
-		if slices.ContainsFunc(refs, func(r templateReference) bool { return r.template == t }) {
-			in.p.errorf(part.Range(), "template.%s is named twice", t.label)
+		if slices.ContainsFunc(refs, func(other origin) bool { return other.name() == r.name() }) {
+			in.p.errorf(part.Range(), "%s is named twice", r.name())
 			continue
 		}
-		refs = append(refs, templateReference{t, part.Range()})
+		refs = append(refs, r)
 	}
 	return refs
 }
 
-func (in *inheritance) reference(expr hclsyntax.Expression) (*node, bool) {
-	at := expr.Range()
-	if v, diags := expr.Value(nil); !diags.HasErrors() && !v.IsKnown() { // reported as syntax
-		return nil, false
+func (in *inheritance) reference(expr hclsyntax.Expression, by *module) (origin, bool) {
+	r := origin{at: expr.Range()}
+	v, diags := expr.Value(nil)
+	if !diags.HasErrors() && !v.IsKnown() { // reported as syntax
+		return r, false
+	}
+	if !diags.HasErrors() && isString(v) {
+		r.module = in.definition(v.AsString(), r.at, by)
+		return r, r.module != nil
 	}
 	if wrapped, ok := expr.(*hclsyntax.TemplateWrapExpr); ok { // of JSON: "${template.app}"
 		expr = wrapped.Wrapped
 	}
 	traversal, ok := expr.(*hclsyntax.ScopeTraversalExpr)
-	if !ok || traversal.Traversal.RootName() != "template" || len(traversal.Traversal) != 2 {
-		in.notTemplate(expr, at)
-		return nil, false
+	if !ok || traversal.Traversal.RootName() != "template" || len(traversal.Traversal) != 2 || by != nil {
+		in.p.errorf(r.at, "`from`: expected the name of a definition, template.NAME, or a list of such").detail = "it is read before anything has a value, so that no other expression can stand here"
+		return r, false
 	}
 	name := attrStep(traversal.Traversal, 1)
-	t := in.templates[name]
-	if t == nil {
-		pr := in.p.errorf(at, "no template %q", clip(name))
+	if r.template = in.templates[name]; r.template == nil {
+		pr := in.p.errorf(r.at, "no template %q", clip(name))
 		pr.suggest(name, keys(in.templates))
 		if pr.hint == "" && len(in.templates) > 0 {
 			pr.detail = "there are: " + strings.Join(keys(in.templates), ", ")
 		}
-		return nil, false
+		return r, false
 	}
-	return t, true
-}
-
-// notTemplate reports what `from` cannot be: a definition that is not in the Envfile, or no definition at all.
-func (in *inheritance) notTemplate(expr hclsyntax.Expression, at hcl.Range) {
-	if v, diags := expr.Value(nil); !diags.HasErrors() && isString(v) {
-		in.p.errorf(at, "`from` with a definition outside the Envfile is not built yet").detail = "the language has it, but this version of envy cannot do it; a template block it can"
-		return
-	}
-	in.p.errorf(at, "`from`: expected template.NAME, or a list of such").detail = "it is read before anything has a value, so that no other expression can stand here"
+	return r, true
 }

@@ -9,7 +9,7 @@ import (
 // mergeNode lays src, a later layer, over dst: scalars and lists replace, packages, depends_on and maps keep every
 // layer's expression (evaluation appends and merges them), blocks merge by type and label and new ones follow.
 func mergeNode(dst, src *node) {
-	if a := src.attrs["image"]; a != nil && !isNullLiteral(a.exprs[0]) {
+	if a := src.attrs["image"]; a != nil && !isNullLiteral(a.layers[0].expr) {
 		dst.drop("build")
 	}
 	if b := src.find("build", ""); b != nil && !b.isOff() {
@@ -22,8 +22,8 @@ func mergeNode(dst, src *node) {
 			continue
 		}
 		// What comes in twice, by two templates of one origin, counts where it comes last.
-		prior.exprs = slices.DeleteFunc(prior.exprs, func(e hclsyntax.Expression) bool { return slices.Contains(a.exprs, e) })
-		prior.exprs = append(prior.exprs, a.exprs...)
+		prior.layers = slices.DeleteFunc(prior.layers, func(l layer) bool { return slices.Contains(a.layers, l) })
+		prior.layers = append(prior.layers, a.layers...)
 		prior.nameAt = a.nameAt
 	}
 	for name := range src.refused {
@@ -41,7 +41,7 @@ func mergeNode(dst, src *node) {
 // layered kinds are made of all layers, the others of the last one that writes them.
 func (k kind) layered() bool {
 	switch k {
-	case kindAppend, kindMap, kindEnv, kindUlimits:
+	case kindAppend, kindMap, kindEnv, kindUlimits, kindInputs:
 		return true
 	}
 	return false

@@ -27,6 +27,10 @@ type Envfile struct {
 	schema  *block
 	guard   guard
 	failed  bool // Parse reported errors
+	// definitions are the files that `from` names, and named is where each is named first.
+	definitions []Source
+	named       map[string]hcl.Range
+	modules     []*module
 	// reported counts what Parse reported: Evaluate stays within the limit together with it.
 	reported int
 }
@@ -41,6 +45,15 @@ type node struct {
 	children []*node
 	// refused are attributes and blocks that were reported: nothing else is said for want of them.
 	refused map[string]bool
+	// module is the definition that the block comes from; modules are those that a box is made from.
+	module  *module
+	modules []*module
+}
+
+// layer is an attribute's expression in one of the layers that write it.
+type layer struct {
+	expr hclsyntax.Expression
+	in   *module // the definition it stands in; nil: the Envfile
 }
 
 // attr is an attribute with one expression a layer that writes it, the earliest first.
@@ -48,7 +61,7 @@ type attr struct {
 	schema *attribute
 	name   string
 	nameAt hcl.Range
-	exprs  []hclsyntax.Expression
+	layers []layer
 	bad    bool // reported by Parse: evaluation leaves it out
 	tier   tier
 	self   bool // reads self: differs between replicas
@@ -57,12 +70,18 @@ type attr struct {
 }
 
 // at is where the value that counts is written.
-func (a *attr) at() hcl.Range { return a.exprs[len(a.exprs)-1].Range() }
+func (a *attr) at() hcl.Range { return a.last().expr.Range() }
+
+// last is the layer whose value counts.
+func (a *attr) last() layer { return a.layers[len(a.layers)-1] }
 
 // Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
 // names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
 // broken; otherwise Evaluate should follow even after errors: it finds the rest, and both lists together tell every problem.
-func Parse(layers ...Source) (*Envfile, diag.List) {
+func Parse(layers ...Source) (*Envfile, diag.List) { return ParseWith(nil, layers...) }
+
+// ParseWith is Parse for an Envfile whose `from` may name definitions.
+func ParseWith(definitions Definitions, layers ...Source) (*Envfile, diag.List) {
 	p := newProblems(layers)
 	file := &Envfile{sources: layers, schema: languageSchema()}
 	file.root = newNode(file.schema)
@@ -77,7 +96,7 @@ func Parse(layers ...Source) (*Envfile, diag.List) {
 	if broken {
 		return nil, p.list()
 	}
-	file.inherit(p)
+	file.inherit(p, definitions)
 	file.check(p)
 	file.failed = p.failed()
 	list := p.list()
@@ -194,7 +213,7 @@ func (r *reader) attribute(n *node, name string, at hcl.Range, expr hclsyntax.Ex
 		r.p.errorf(at, "`%s` is written twice", name).detail = fmt.Sprintf("the first stands at line %d", prior.nameAt.Start.Line)
 		return
 	}
-	n.attrs[name] = &attr{schema: schema, name: name, nameAt: at, exprs: []hclsyntax.Expression{expr}}
+	n.attrs[name] = &attr{schema: schema, name: name, nameAt: at, layers: []layer{{expr: expr}}}
 }
 
 func (r *reader) notBuilt(at hcl.Range, what string) {

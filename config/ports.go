@@ -56,12 +56,12 @@ func (e *evaluation) planBoxes() []*boxPlan {
 			if counted {
 				plan.name = fmt.Sprintf("%s-%d", n.label, index)
 			}
-			e.self = selfValue(plan, false)
+			e.enterBox(selfValue(plan, false))
 			e.planBox(plan)
 			plans = append(plans, plan)
 		}
 	}
-	e.self = cty.NilVal
+	e.enterBox(cty.NilVal)
 	return plans
 }
 

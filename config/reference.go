@@ -72,6 +72,8 @@ func (k kind) describe() string {
 		return "map of strings"
 	case kindGPUs:
 		return `"all", number or list of strings`
+	case kindInputs:
+		return "map of expressions"
 	case kindUlimits:
 		return "map of numbers or { soft, hard }"
 	}

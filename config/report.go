@@ -60,15 +60,22 @@ type problems struct {
 	order   map[string]int
 	found   []*problem
 	limit   int // how many list tells; the rest are counted
+	// named is where the Envfile, or a definition, names the file of a definition.
+	named map[string]hcl.Range
 }
 
 func newProblems(sources []Source) *problems {
 	p := &problems{sources: map[string][]byte{}, order: map[string]int{}, limit: maxProblems}
-	for i, s := range sources {
-		p.sources[s.Name] = bytes.TrimPrefix(s.Data, byteOrderMark)
-		p.order[s.Name] = i
+	for _, s := range sources {
+		p.addSource(s)
 	}
 	return p
+}
+
+// addSource takes a file whose lines findings may quote; it comes behind those before it.
+func (p *problems) addSource(s Source) {
+	p.sources[s.Name] = bytes.TrimPrefix(s.Data, byteOrderMark)
+	p.order[s.Name] = len(p.order)
 }
 
 func (p *problems) add(pr *problem) *problem {
@@ -166,8 +173,12 @@ func (p *problems) diagnostic(pr *problem) diag.Diagnostic {
 	if pr.warning {
 		severity = diag.Warning
 	}
+	detail := pr.detail
+	if at, ok := p.named[pr.at.Filename]; ok {
+		detail = strings.TrimPrefix(detail+"\n", "\n") + "in the definition that " + toRange(at).String() + " names"
+	}
 	return diag.Diagnostic{
-		Severity: severity, Class: diag.Invalid, Summary: pr.summary, Detail: pr.detail, Hint: pr.hint,
+		Severity: severity, Class: diag.Invalid, Summary: pr.summary, Detail: detail, Hint: pr.hint,
 		Range: toRange(pr.at), Excerpt: p.excerpt(pr.at),
 	}
 }

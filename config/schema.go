@@ -20,6 +20,7 @@ const (
 	kindCheck               // a string for sh -c, or a list
 	kindGPUs                // "all", a number or ids
 	kindUlimits             // numbers or { soft, hard } by name
+	kindInputs              // the variables of definitions by name, each with an expression
 	kindExpr                // not evaluated by the general decoder: type, default, condition
 )
 

@@ -25,8 +25,8 @@ func boxBaseAttrs() []attribute {
 	return []attribute{
 		enabledAttr(),
 		{name: "image", kind: kindString, rule: imageReference, doc: "the base, as \"debian:bookworm-slim\"; excludes build"},
-		{name: "from", kind: kindExpr, doc: "template.NAME, or a list of such: what the box is made from; what it says itself comes on top"},
-		{name: "with", kind: kindExpr, notBuilt: true, doc: "the definition's variables"},
+		{name: "from", kind: kindExpr, doc: "what the box is made from: a definition (\"go\", \"./boxes/web\"), template.NAME, or a list of such; what it says itself comes on top"},
+		{name: "with", kind: kindInputs, doc: "the definition's variables, as { version = \"1.26\" }"},
 		{name: "packages", kind: kindAppend, rule: packageName, doc: "packages of the image's own manager, as \"curl\" or \"curl=8.5.0\"; a later layer appends"},
 		{name: "primary", kind: kindBool, def: "false; the first box is", doc: "what `envy ssh` enters"},
 		{name: "autostart", kind: kindBool, def: "true", doc: "false: only `envy up BOX` starts it"},

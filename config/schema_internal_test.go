@@ -46,6 +46,7 @@ func TestEveryAttributeReachesTheModel(t *testing.T) {
 	elsewhere := map[string]string{
 		"variable.description":     "TestUnset",
 		"box.from":                 "TestTemplates",
+		"box.with":                 "TestDefinitions",
 		"validation.condition":     "TestCorpus",
 		"validation.error_message": "TestCorpus",
 	}

@@ -39,6 +39,7 @@ type scope struct {
 	early   bool     // evaluated before ports are known
 	bare    string   // why box and ports cannot be named here
 	fnNames []string
+	in      *module // whose expression it is; nil: the Envfile's
 }
 
 // check finds every name that cannot be right whatever the values are, and orders the locals.
@@ -57,10 +58,11 @@ func (f *Envfile) check(p *problems) {
 		}
 	}
 	s.orderLocals(f)
+	s.resolveModules(f)
 	for _, n := range f.root.children {
 		s.checkTop(n)
 	}
-	f.wrap(f.root, map[hclsyntax.Expression]bool{})
+	f.wrapAll()
 }
 
 // orderLocals checks the locals themselves, finds cycles and fills f.locals.
@@ -73,7 +75,7 @@ func (s scope) orderLocals(f *Envfile) {
 	sort.Strings(names)
 	for _, name := range names {
 		l := s.locals[name]
-		for _, t := range l.attr.exprs[0].Variables() {
+		for _, t := range l.attr.layers[0].expr.Variables() {
 			l.tier = max(l.tier, directTier(t))
 			if step := attrStep(t, 1); t.RootName() == "local" && s.locals[step] != nil {
 				l.reads = append(l.reads, step)
@@ -184,6 +186,9 @@ func (s scope) checkNode(n *node) {
 			}
 		}
 		at.checkAttr(a)
+		if n == s.box && (a.name == "count" || a.name == "enabled") && a.self && !a.bad {
+			s.fail(a, a.at(), fmt.Sprintf("`%s` cannot depend on self, by way of a definition's variable", a.name))
+		}
 		if at.early && !a.bad && a.tier == tierPorts {
 			s.fail(a, a.at(), fmt.Sprintf("`%s` cannot depend on a port's number or on other boxes, which are known only after it", a.name))
 		}
@@ -211,7 +216,7 @@ func (n *node) isOff() bool {
 	if a == nil {
 		return false
 	}
-	v, diags := a.exprs[len(a.exprs)-1].Value(nil)
+	v, diags := a.last().expr.Value(nil)
 	return !diags.HasErrors() && isFalse(v)
 }
 
@@ -233,22 +238,37 @@ func (n *node) ordered() []*attr {
 
 // checkAttr checks the names and functions in every expression of an attribute.
 func (s scope) checkAttr(a *attr) {
-	for _, expr := range a.exprs {
-		for _, t := range expr.Variables() {
-			a.tier = max(a.tier, s.tierOf(t))
-			a.self = a.self || t.RootName() == "self"
-			s.checkTraversal(a, t)
+	for _, l := range a.layers {
+		at := s.within(l.in)
+		for _, t := range l.expr.Variables() {
+			at.read(a, l.expr, t)
+			at.checkTraversal(a, t)
 		}
-		for _, n := range nodesOf(expr) {
+		for _, n := range nodesOf(l.expr) {
 			switch e := n.(type) {
 			case *hclsyntax.FunctionCallExpr:
-				s.checkFunction(a, e)
+				at.checkFunction(a, e)
 				a.noteEnvCall(e)
 			case *hclsyntax.LiteralValueExpr:
 				if err := size(e.Val); err != nil {
 					s.fail(a, e.SrcRange, "the value "+err.Error())
 				}
 			}
+		}
+	}
+}
+
+// read notes what an attribute needs for one name in an expression.
+func (s scope) read(a *attr, expr hclsyntax.Expression, t hcl.Traversal) {
+	a.tier = max(a.tier, s.tierOf(t))
+	a.self = a.self || t.RootName() == "self"
+	if s.in == nil {
+		return
+	}
+	for _, b := range s.in.bindings(t) {
+		a.self = a.self || b.self
+		if need := b.need(); !contains(s.in.file.needs[expr], need) {
+			s.in.file.needs[expr] = append(s.in.file.needs[expr], need)
 		}
 	}
 }
@@ -293,6 +313,13 @@ func directTier(t hcl.Traversal) tier {
 }
 
 func (s scope) tierOf(t hcl.Traversal) tier {
+	if root := t.RootName(); s.in != nil && (root == "var" || root == "local") {
+		most := tierValues
+		for _, b := range s.in.bindings(t) {
+			most = max(most, b.tier)
+		}
+		return most
+	}
 	if l := s.locals[attrStep(t, 1)]; t.RootName() == "local" && l != nil {
 		return l.tier
 	}

@@ -37,9 +37,9 @@ func (s scope) checkTraversal(a *attr, t hcl.Traversal) {
 	}
 	switch root {
 	case "var":
-		s.known(a, t, 1, "variable", name, s.vars)
+		s.known(a, t, 1, "variable", name, s.varNames())
 	case "local":
-		s.known(a, t, 1, "local", name, keys(s.locals))
+		s.known(a, t, 1, "local", name, s.localNames())
 	case "project":
 		s.known(a, t, 1, "value in project:", name, []string{"name", "dir"})
 	case "host":
@@ -51,6 +51,20 @@ func (s scope) checkTraversal(a *attr, t hcl.Traversal) {
 			s.checkBoxStep(a, t, 2, s.boxes[name], []string{"name", "port"})
 		}
 	}
+}
+
+func (s scope) varNames() []string {
+	if s.in != nil {
+		return keys(s.in.vars)
+	}
+	return s.vars
+}
+
+func (s scope) localNames() []string {
+	if s.in != nil {
+		return keys(s.in.locals)
+	}
+	return keys(s.locals)
 }
 
 // checkBoxStep checks what is read of a box, from its name or its ports on.
@@ -114,10 +128,10 @@ func (s scope) unknownRoot(a *attr, t hcl.Traversal, root string) {
 	if (p.hint == "" || len(t) == 1) && s.scriptHint(a, p) {
 		return
 	}
-	if p.hint == "" && contains(s.vars, root) {
+	if p.hint == "" && contains(s.varNames(), root) {
 		p.hint = fmt.Sprintf("did you mean `var.%s`?", root)
 	}
-	if p.hint == "" && s.locals[root] != nil {
+	if p.hint == "" && contains(s.localNames(), root) {
 		p.hint = fmt.Sprintf("did you mean `local.%s`?", root)
 	}
 	if p.hint == "" && len(t) == 1 && root == strings.ToUpper(root) {
@@ -141,6 +155,9 @@ const shellHint = "in a script, write the shell's own variables as $NAME or $${N
 
 func (s scope) checkFunction(a *attr, call *hclsyntax.FunctionCallExpr) {
 	if contains(s.fnNames, call.Name) {
+		if s.in != nil && !s.in.inside() && (call.Name == "env" || call.Name == "abspath") {
+			s.fail(a, call.NameRange, fmt.Sprintf("`%s` cannot be used in a definition from elsewhere", call.Name)).detail = "what it needs is given by `with`"
+		}
 		return
 	}
 	p := s.fail(a, call.NameRange, fmt.Sprintf("no function `%s`", call.Name))

@@ -36,6 +36,8 @@ type Values struct {
 	KnownPorts map[PortKey]int
 	// Scale sets the count of boxes by label.
 	Scale map[string]int
+	// Definitions finds what `from` names, for whoever parses with the same values; nil finds none.
+	Definitions Definitions
 	// Broad: Root is the caller's home directory, a folder of others that holds it, or `/`.
 	Broad bool
 	// Sockets are the engine's sockets on this machine, as resolved paths; the usual places are always known. Nil knows

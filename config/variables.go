@@ -58,7 +58,9 @@ func (e *evaluation) variables() {
 	}
 	e.base = nil
 	for _, n := range blocks {
-		e.validate(n)
+		if e.vars[n.label].IsWhollyKnown() {
+			e.validate(n, "var."+n.label, n.header)
+		}
 	}
 }
 
@@ -113,8 +115,8 @@ func (e *evaluation) varFileValues() map[string]assignment {
 			if _, ok := given[a.name]; ok {
 				continue
 			}
-			wrapExpr(a.exprs[0], e.guard)
-			if v, ok := e.valueIn(a, a.exprs[0], &hcl.EvalContext{}); ok {
+			wrapExpr(a.layers[0].expr, e.guard)
+			if v, ok := e.valueIn(a, a.layers[0], &hcl.EvalContext{}); ok {
 				given[a.name] = assignment{value: v, at: a.at(), origin: src.Name}
 			}
 		}
@@ -155,7 +157,7 @@ func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
 	given, isGiven := e.assigned(n, files)
 	def, hasDefault := cty.NilVal, n.attrs["default"] != nil
 	if hasDefault {
-		v, ok := e.value(n.attrs["default"], n.attrs["default"].exprs[0])
+		v, ok := e.value(n.attrs["default"], n.attrs["default"].last())
 		if !ok {
 			return cty.DynamicVal
 		}
@@ -239,22 +241,19 @@ func (e *evaluation) conform(v cty.Value, want cty.Type, defaults *typeexpr.Defa
 }
 
 func (e *evaluation) typeOf(t *attr) (cty.Type, *typeexpr.Defaults, bool) {
-	c, defaults, diags := typeexpr.TypeConstraintWithDefaults(t.exprs[0])
+	c, defaults, diags := typeexpr.TypeConstraintWithDefaults(t.last().expr)
 	e.p.addHCL(diags)
 	return c, defaults, !diags.HasErrors()
 }
 
-// validate runs a variable's validation blocks.
-func (e *evaluation) validate(n *node) {
-	if !e.vars[n.label].IsWhollyKnown() {
-		return
-	}
+// validate runs a variable's validation blocks; what it is called, and where its value comes from, is for the message.
+func (e *evaluation) validate(n *node, name string, at hcl.Range) {
 	for _, rule := range n.all("validation") {
 		condition, message := rule.attrs["condition"], rule.attrs["error_message"]
 		if condition == nil || message == nil {
 			continue
 		}
-		v, ok := e.value(condition, condition.exprs[0])
+		v, ok := e.value(condition, condition.last())
 		if !ok {
 			continue
 		}
@@ -265,14 +264,14 @@ func (e *evaluation) validate(n *node) {
 			continue
 		}
 		if v.False() {
-			e.p.errorf(n.header, "var.%s is not valid", n.label).detail = e.ruleMessage(message)
+			e.p.errorf(at, "%s is not valid", name).detail = e.ruleMessage(message)
 		}
 	}
 }
 
 // ruleMessage is the text of error_message; one that shows a sensitive value is withheld.
 func (e *evaluation) ruleMessage(a *attr) string {
-	v, ok := e.value(a, a.exprs[0])
+	v, ok := e.value(a, a.last())
 	if !ok {
 		return ""
 	}

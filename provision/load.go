@@ -12,7 +12,7 @@ import (
 // derived one until the engine was asked (§2, Values in expressions).
 func Load(ctx context.Context, layers []config.Source, v config.Values, id resource.Identity) (*Project, diag.List) {
 	v.Checkout = id.Checkout
-	file, diags := config.Parse(layers...)
+	file, diags := config.ParseWith(v.Definitions, layers...)
 	if file == nil {
 		return nil, diags
 	}

@@ -40,10 +40,10 @@ box "near" {
   from = template.appp # ERROR: did you mean `app`?
 }
 box "what" {
-  from = local.x # ERROR: expected template.NAME, or a list of such
+  from = local.x # ERROR: expected the name of a definition, template.NAME, or a list of such
 }
 box "outside" {
-  from = ["go", template.bad] # ERROR: with a definition outside the Envfile is not built yet
+  from = ["go", template.bad] # ERROR: there are no definitions here
 }
 box "twice" {
   from  = [template.bad, template.bad] # ERROR: template.bad is named twice
@@ -54,5 +54,5 @@ box "base" { # ERROR: box "base" has no base
 }
 box "elsewhere" {
   image = template.app # ERROR: `template` cannot be used in `image`
-  with  = {} # ERROR: `with` is not built yet
+  with  = {} # ERROR: there is no `from`
 }

@@ -258,13 +258,16 @@ func (s *session) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, list := config.Parse(layers...)
+	values, err := s.values(s.place)
+	if err != nil {
+		return err
+	}
+	file, list := config.ParseWith(values.Definitions, layers...)
 	if file == nil {
 		return list.Err()
 	}
-	values, err := s.values(s.place)
-	if err != nil || len(file.Unset(ctx, values)) > 0 {
-		return err
+	if len(file.Unset(ctx, values)) > 0 {
+		return nil
 	}
 	project, list := file.Evaluate(ctx, values)
 	if err := list.Err(); err != nil {

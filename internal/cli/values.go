@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
@@ -21,8 +22,9 @@ import (
 
 // values is all that evaluation takes from outside the Envfile.
 func (s *session) values(p *place) (config.Values, error) {
+	tree := files{FS: p.checkout.FS(), checkout: p.checkout}
 	v := config.Values{
-		Files:  files{FS: p.checkout.FS(), checkout: p.checkout},
+		Files: tree, Definitions: boxes.Finder{Files: tree, Folder: p.checkout.Sub(), Dir: p.checkout.Dir()},
 		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,
 		DefaultName: projectName(p.checkout.Dir()), Version: s.app.m.Version, Env: s.app.m.LookupEnv,
 		Host: config.Host{
@@ -72,7 +74,7 @@ func projectName(dir string) string { return cmp.Or(config.SafeName(filepath.Bas
 
 // askVariables asks for what nothing gives a value, and offers to keep the answers. It reports whether it asked.
 func (s *session) askVariables(ctx context.Context, layers []config.Source, v *config.Values) (bool, error) {
-	file, _ := config.Parse(layers...)
+	file, _ := config.ParseWith(v.Definitions, layers...)
 	if file == nil {
 		return false, nil
 	}

@@ -1,0 +1,176 @@
+package boxes
+
+import (
+	"cmp"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
+)
+
+// catalog is the built-in catalogue: one directory a box.
+//
+//go:embed catalog
+var catalog embed.FS
+
+// catalogDir is the catalogue's directory, and what messages put before the names of its files.
+const catalogDir = "catalog"
+
+// Finder finds what `from` names in one checkout. It implements [config.Definitions].
+type Finder struct {
+	// Files is the checkout, Folder the Envfile's directory in it, and Dir that directory on the host, as in
+	// [config.Values].
+	Files  config.Files
+	Folder string
+	Dir    string
+}
+
+var _ config.Definitions = Finder{}
+
+// Definition finds a definition by what `from` says (product reference, §3): a name of the catalogue, with an optional
+// constraint on the version behind @, or a directory. A directory is relative to the file that names it.
+func (f Finder) Definition(ref string, by *config.Definition) (*config.Definition, error) {
+	switch {
+	case isDirectory(ref):
+		return f.directory(ref, by)
+	case strings.ContainsAny(ref, ":/"):
+		return nil, &config.DefinitionError{
+			Summary: fmt.Sprintf("a definition from elsewhere (%s) is not built yet", shorten(ref)),
+			Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue or a directory of the checkout it can",
+		}
+	}
+	name, constraint, _ := strings.Cut(ref, "@")
+	return fromCatalog(strings.TrimSpace(name), strings.TrimSpace(constraint))
+}
+
+// isDirectory tells a directory from a name, as Terraform does with modules: it begins with a dot or a slash.
+func isDirectory(ref string) bool {
+	return ref == "." || ref == ".." || strings.HasPrefix(ref, "./") || strings.HasPrefix(ref, "../") || path.IsAbs(ref)
+}
+
+// Names lists the catalogue, sorted.
+func Names() []string {
+	entries, err := fs.ReadDir(catalog, catalogDir)
+	if err != nil {
+		return nil // it is part of the program
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+func fromCatalog(name, constraint string) (*config.Definition, error) {
+	names := Names()
+	if !slices.Contains(names, name) {
+		e := &config.DefinitionError{Summary: fmt.Sprintf("no box %q in the catalogue", shorten(name))}
+		if near := diag.Suggest(name, names); near != "" {
+			e.Hint = fmt.Sprintf("did you mean %q?", near)
+		} else {
+			e.Detail = "there are: " + strings.Join(names, ", ")
+			e.Hint = fmt.Sprintf("a directory is written with a dot before it: \"./%s\"", shorten(name))
+		}
+		return nil, e
+	}
+	folder := path.Join(catalogDir, name)
+	return read(catalog, &config.Definition{Constraint: constraint, Tree: catalog, Folder: folder, File: path.Join(folder, config.DefinitionFile)})
+}
+
+// directory is a definition in a directory: of the checkout, or of the tree of the definition that names it.
+func (f Finder) directory(ref string, by *config.Definition) (*config.Definition, error) {
+	if by != nil && by.Dir == "" {
+		folder := path.Join(by.Folder, ref)
+		if path.IsAbs(ref) || !fs.ValidPath(folder) {
+			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
+		}
+		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
+		return read(by.Tree, &config.Definition{Tree: by.Tree, Folder: folder, File: file})
+	}
+	dir := f.Dir
+	if by != nil {
+		dir = by.Dir
+	}
+	full := ref
+	if !path.IsAbs(ref) {
+		full = path.Join(dir, ref)
+	}
+	at := f.Files.Resolve(path.Clean(full))
+	switch {
+	case !at.Inside:
+		return nil, &config.DefinitionError{
+			Summary: fmt.Sprintf("the definition %s lies outside the checkout, which is not built yet", shorten(ref)),
+			Detail:  "the language has it, behind a question of trust, but this version of envy cannot do it",
+		}
+	case !at.Exists:
+		return nil, &config.DefinitionError{Summary: "no such directory: " + shorten(ref)}
+	case !at.Dir:
+		return nil, &config.DefinitionError{Summary: shorten(ref) + " is no directory", Hint: "name the directory that holds " + config.DefinitionFile}
+	}
+	file := f.Files.Resolve(path.Join(at.Path, config.DefinitionFile))
+	if file.Exists && path.Dir(file.Path) != at.Path {
+		return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s in %s is a link out of its directory", config.DefinitionFile, shorten(ref))}
+	}
+	shown, err := filepath.Rel(f.Folder, at.Rel)
+	if err != nil {
+		shown = at.Rel
+	}
+	return read(f.Files, &config.Definition{
+		Tree: f.Files, Folder: at.Rel, Dir: at.Path, File: path.Join(filepath.ToSlash(shown), config.DefinitionFile),
+	})
+}
+
+// read fills in the definition's text.
+func read(tree fs.FS, def *config.Definition) (*config.Definition, error) {
+	data, err := readFile(tree, path.Join(def.Folder, config.DefinitionFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &config.DefinitionError{
+			Summary: fmt.Sprintf("no %s in %s", config.DefinitionFile, shorten(cmp.Or(path.Dir(def.File), "."))),
+			Detail:  "a definition is a directory that holds one",
+		}
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", shorten(def.File), err)
+	}
+	def.Data = data
+	return def, nil
+}
+
+var errNotRegular = errors.New("is no regular file")
+
+// readFile reads a regular file; one byte more than allowed is enough for the language to refuse it.
+func readFile(tree fs.FS, name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, fs.ErrNotExist
+	}
+	file, err := tree.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return io.ReadAll(io.LimitReader(file, config.MaxFileBytes+1))
+}
+
+// shorten cuts what a message quotes.
+func shorten(s string) string {
+	if runes := []rune(s); len(runes) > 60 {
+		return string(runes[:60]) + "…"
+	}
+	return s
+}

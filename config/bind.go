@@ -1,0 +1,149 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+)
+
+// bind is the value of a binding; an unknown one after an error, which is reported once.
+func (e *evaluation) bind(b *binding) cty.Value {
+	memo := e.bound
+	if b.self {
+		memo = e.boundSelf
+	}
+	if v, ok := memo[b]; ok {
+		return v
+	}
+	memo[b] = cty.DynamicVal
+	v := cty.DynamicVal
+	switch {
+	case b.node != nil:
+		v = e.bindVariable(b)
+	default:
+		if got, ok := e.value(b.attr, b.attr.last()); ok {
+			v = got
+		}
+	}
+	memo[b] = v
+	return v
+}
+
+func (e *evaluation) bindVariable(b *binding) cty.Value {
+	want, defaults := cty.DynamicPseudoType, (*typeexpr.Defaults)(nil)
+	if t := b.node.attrs["type"]; t != nil {
+		var ok bool
+		if want, defaults, ok = e.typeOf(t); !ok {
+			return cty.DynamicVal
+		}
+	}
+	d := e.decodeSome(b.node, "sensitive", "nullable")
+	v, at := cty.NilVal, b.m.at
+	switch {
+	case b.fixed != nil:
+		v = *b.fixed
+	case b.attr == nil:
+		e.p.errorf(b.m.at, "var.%s of %s has no value", b.name, clip(b.m.def.File)).hint = fmt.Sprintf("give one: with = { %s = … }", b.name)
+		return cty.DynamicVal
+	default:
+		at = b.attr.at()
+		var ok bool
+		if v, ok = e.value(b.attr, b.attr.last()); !ok {
+			return cty.DynamicVal
+		}
+	}
+	if def := b.node.attrs["default"]; v.IsNull() && b.given && def != nil && !d.flag("nullable", true) {
+		var ok bool
+		if v, ok = e.value(def, def.last()); !ok {
+			return cty.DynamicVal
+		}
+	}
+	v, ok := e.conform(v, want, defaults, at, fmt.Sprintf("var.%s of %s", b.name, clip(b.m.def.File)))
+	if !ok {
+		return cty.DynamicVal
+	}
+	if v.IsNull() && !d.flag("nullable", true) {
+		e.p.errorf(at, "var.%s of %s cannot be null", b.name, clip(b.m.def.File))
+		return cty.DynamicVal
+	}
+	if d.flag("sensitive", false) {
+		if s, err := convert.Convert(v, cty.String); err == nil && isString(s) {
+			e.secrets[s.AsString()] = true
+		}
+		v = v.Mark(sensitive)
+	}
+	return v
+}
+
+// checkModules gives every variable of a box's definitions its value, also those that nothing reads, and runs their rules.
+func (e *evaluation) checkModules(n *node) {
+	for _, m := range n.modules {
+		if e.checked[m] && !m.self {
+			continue
+		}
+		e.checked[m] = true
+		for _, name := range keys(m.vars) {
+			b := m.vars[name]
+			at := m.at
+			if b.given {
+				at = b.attr.at()
+			}
+			if v := e.bind(b); v.IsWhollyKnown() {
+				e.validate(b.node, fmt.Sprintf("var.%s of %s", name, clip(m.def.File)), at)
+			}
+		}
+	}
+}
+
+// scopeOf is what an expression sees.
+func (e *evaluation) scopeOf(l layer) *hcl.EvalContext {
+	m := l.in
+	if m == nil {
+		return e.scope()
+	}
+	vars, locals := map[string]cty.Value{}, map[string]cty.Value{}
+	for _, need := range m.file.needs[l.expr] {
+		if name, ok := strings.CutPrefix(need, "var."); ok {
+			vars[name] = e.bind(m.vars[name])
+			continue
+		}
+		name := strings.TrimPrefix(need, "local.")
+		locals[name] = e.bind(m.locals[name])
+	}
+	all := map[string]cty.Value{"var": cty.ObjectVal(vars), "local": cty.ObjectVal(locals)}
+	if e.self != cty.NilVal {
+		all["self"] = e.self
+	}
+	if m.inside() {
+		if e.base == nil {
+			e.base = e.baseScope()
+		}
+		all["project"], all["host"] = e.base.Variables["project"], e.base.Variables["host"]
+	}
+	return &hcl.EvalContext{Variables: all, Functions: e.funcs}
+}
+
+// enterBox makes a box the one that self names.
+func (e *evaluation) enterBox(self cty.Value) {
+	e.self = self
+	if len(e.boundSelf) > 0 {
+		e.boundSelf = map[*binding]cty.Value{}
+	}
+}
+
+// folder is the directory that an attribute's relative paths start from, on the host and in the inside root. ok is false
+// for a definition from elsewhere.
+func (e *evaluation) folder(m *module) (dir, rel string, ok bool) {
+	switch {
+	case m == nil:
+		return e.v.Dir, e.v.Folder, true
+	case m.inside():
+		return m.def.Dir, path.Clean(m.def.Folder), true
+	}
+	return "", "", false
+}

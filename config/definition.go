@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/mod/semver"
+)
+
+// DefinitionFile is the name of a box definition's file in its directory.
+const DefinitionFile = "box.hcl"
+
+// Definitions finds the box definitions that `from` names (product reference, §3).
+type Definitions interface {
+	// Definition returns what ref names; by is the definition in which it is named, nil for the Envfile. What a person can
+	// mend is told by a [DefinitionError].
+	Definition(ref string, by *Definition) (*Definition, error)
+}
+
+// Definition is a box definition as it was found, with the files that it may read.
+type Definition struct {
+	// File is what messages call its box.hcl. Two definitions of the same name are the same one.
+	File string
+	Data []byte
+	// Constraint asks for one of the versions that the definition knows, as "~> 1.26"; "" for its own choice.
+	Constraint string
+	// Tree holds the files that its expressions read, and Folder is where box.hcl lies in it.
+	Tree   fs.FS
+	Folder string
+	// Dir is that folder as a path on the host, for a definition of the checkout. Without one the definition comes from
+	// elsewhere, and sees only what `with` gives it.
+	Dir string
+}
+
+// DefinitionError says why there is no definition.
+type DefinitionError struct {
+	Summary, Detail, Hint string
+}
+
+// Error is the summary.
+func (e *DefinitionError) Error() string { return e.Summary }
+
+// definitionFile is a parsed box.hcl.
+type definitionFile struct {
+	root *node
+	box  *node
+	// needs names the variables and locals of each expression, as "var.x".
+	needs map[hclsyntax.Expression][]string
+}
+
+// definitionSchema is the language of box.hcl.
+func definitionSchema() *block {
+	box := boxSchema()
+	box.label = labelNone
+	return &block{blocks: []*block{
+		variableSchema(),
+		{name: "locals", free: true, doc: "named expressions, read as local.NAME"},
+		box,
+	}}
+}
+
+// parseDefinition reads a box.hcl; nil when it is broken, which is reported.
+func parseDefinition(p *problems, def *Definition) *definitionFile {
+	p.addSource(Source{Name: def.File, Data: def.Data})
+	before := len(p.found)
+	root, ok := parseLayer(p, definitionSchema(), Source{Name: def.File, Data: def.Data})
+	if !ok || root == nil {
+		return nil
+	}
+	file := &definitionFile{root: root, box: root.find("box", ""), needs: map[hclsyntax.Expression][]string{}}
+	if file.box == nil {
+		if len(p.found) == before {
+			at := hcl.Range{Filename: def.File, Start: hcl.InitialPos, End: hcl.InitialPos}
+			p.errorf(at, "the definition has no box").hint = "write box { … }, with the attributes and blocks of an Envfile's box"
+		}
+		return nil
+	}
+	return file
+}
+
+// definition is what `from` names by a string, with the variables that `with` may set; nil after an error.
+func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module {
+	if in.definitions == nil {
+		in.p.errorf(at, "`from`: there are no definitions here").detail = "only template.NAME can stand here"
+		return nil
+	}
+	var parent *Definition
+	if by != nil {
+		parent = by.def
+	}
+	def, err := in.definitions.Definition(ref, parent)
+	if err != nil {
+		pr := in.p.errorf(at, "`from`: %s", err)
+		var known *DefinitionError
+		if errors.As(err, &known) {
+			pr.detail, pr.hint = known.Detail, known.Hint
+		}
+		return nil
+	}
+	for m := by; m != nil; m = m.parent {
+		if m.def.File == def.File {
+			in.p.errorf(at, "the definition %s is made from itself", clip(def.File))
+			return nil
+		}
+	}
+	file, ok := in.files[def.File]
+	if !ok {
+		if _, named := in.named[def.File]; !named {
+			in.named[def.File] = at
+		}
+		in.p.named = in.named
+		file = parseDefinition(in.p, def)
+		in.files[def.File] = file
+		in.sources = append(in.sources, Source{Name: def.File, Data: def.Data})
+	}
+	if file == nil {
+		return nil
+	}
+	m := newModule(def, file, by, at)
+	in.modules = append(in.modules, m)
+	if def.Constraint != "" {
+		in.choose(m)
+	}
+	return m
+}
+
+// choose fixes var.version to the highest of the versions that the definition lists in local.versions and the constraint
+// allows.
+func (in *inheritance) choose(m *module) {
+	version, list := m.vars["version"], m.locals["versions"]
+	if version == nil || list == nil {
+		in.p.errorf(m.at, "the definition %s knows no versions", clip(m.def.File)).detail = "a constraint needs its variable `version` and its local `versions`"
+		return
+	}
+	if what := versionConstraint(m.def.Constraint); what != "" {
+		in.p.errorf(m.at, "%q is no constraint on a version", clip(m.def.Constraint)).detail = "expected " + what
+		return
+	}
+	v, diags := list.attr.last().expr.Value(nil)
+	if diags.HasErrors() || !v.CanIterateElements() {
+		in.p.errorf(list.attr.at(), "`versions`: expected a list of strings that are written out")
+		return
+	}
+	best := ""
+	var all []string
+	for it := v.ElementIterator(); it.Next(); {
+		_, item := it.Element()
+		if !isString(item) {
+			continue
+		}
+		s := item.AsString()
+		all = append(all, s)
+		if semver.IsValid("v"+s) && versionAllowed(m.def.Constraint, s) && (best == "" || semver.Compare("v"+best, "v"+s) < 0) {
+			best = s
+		}
+	}
+	if best == "" {
+		in.p.errorf(m.at, "no version is %s", clip(m.def.Constraint)).detail = "there are: " + strings.Join(all, ", ")
+		return
+	}
+	fixed := cty.StringVal(best)
+	version.fixed = &fixed
+}

@@ -1,0 +1,264 @@
+package config
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// module is a box definition at the place that names it: a scope of its own, filled by `with`.
+type module struct {
+	def    *Definition
+	file   *definitionFile
+	parent *module   // the definition whose `from` names it; nil: the Envfile
+	at     hcl.Range // of the name in `from`
+	owner  *node     // the box or template that it becomes part of
+	vars   map[string]*binding
+	locals map[string]*binding
+	self   bool // a variable differs between replicas
+}
+
+// binding is a variable or a local of a module.
+type binding struct {
+	m     *module
+	name  string
+	attr  *attr // the expression that counts: of `with`, a default or a local; nil: none
+	given bool  // by `with`
+	fixed *cty.Value
+	node  *node // a variable's block; nil: a local
+	tier  tier
+	self  bool
+	state int // of the depth-first walk
+}
+
+// in says that the expressions of a definition belong to a module.
+func (n *node) in(m *module) *node {
+	c := n.copy(nil)
+	c.enter(m)
+	return c
+}
+
+// enter marks what belongs to no module yet.
+func (n *node) enter(m *module) {
+	if n.module == nil {
+		n.module = m
+	}
+	for _, a := range n.attrs {
+		for i := range a.layers {
+			if a.layers[i].in == nil {
+				a.layers[i].in = m
+			}
+		}
+	}
+	for _, c := range n.children {
+		c.enter(m)
+	}
+}
+
+func newModule(def *Definition, file *definitionFile, parent *module, at hcl.Range) *module {
+	m := &module{def: def, file: file, parent: parent, at: at, vars: map[string]*binding{}, locals: map[string]*binding{}}
+	for _, n := range file.root.children {
+		switch n.schema.name {
+		case "variable":
+			own := n.in(m)
+			m.vars[n.label] = &binding{m: m, name: n.label, node: own, attr: own.attrs["default"]}
+		case "locals":
+			for name, a := range n.in(m).attrs {
+				m.locals[name] = &binding{m: m, name: name, attr: a}
+			}
+		}
+	}
+	return m
+}
+
+// inside reports whether the definition belongs to the checkout: it sees what an Envfile sees, but for other boxes.
+func (m *module) inside() bool { return m.def.Dir != "" }
+
+// roots are what its expressions may name.
+func (m *module) roots() []string {
+	if m.inside() {
+		return []string{"var", "local", "self", "project", "host"}
+	}
+	return []string{"var", "local", "self"}
+}
+
+// bindings are what a traversal reads of the module.
+func (m *module) bindings(t hcl.Traversal) []*binding {
+	var all map[string]*binding
+	switch t.RootName() {
+	case "var":
+		all = m.vars
+	case "local":
+		all = m.locals
+	}
+	if name := attrStep(t, 1); name != "" {
+		if b := all[name]; b != nil {
+			return []*binding{b}
+		}
+		return nil
+	}
+	var list []*binding
+	for _, name := range keys(all) {
+		list = append(list, all[name])
+	}
+	return list
+}
+
+// need is the name of a binding in definitionFile.needs.
+func (b *binding) need() string {
+	if b.node != nil {
+		return "var." + b.name
+	}
+	return "local." + b.name
+}
+
+// ordered lists a module's bindings.
+func (m *module) ordered() []*binding {
+	var list []*binding
+	for _, name := range keys(m.vars) {
+		list = append(list, m.vars[name])
+	}
+	for _, name := range keys(m.locals) {
+		list = append(list, m.locals[name])
+	}
+	return list
+}
+
+// give sets variables of definitions by `with`; what none of them has is reported.
+func (in *inheritance) give(with *attr, by *module, modules []*module) {
+	if len(modules) == 0 {
+		in.p.errorf(with.nameAt, "`with` sets a definition's variables, and `from` names no definition")
+		return
+	}
+	for _, l := range with.layers {
+		object, ok := objectItems(l.expr)
+		if !ok {
+			in.p.errorf(l.expr.Range(), "`with`: expected { NAME = value }").detail = "its names are read before anything has a value"
+			continue
+		}
+		for _, item := range object {
+			in.giveOne(item, layer{item.value, by}, modules)
+		}
+	}
+}
+
+func (in *inheritance) giveOne(item objectItem, l layer, modules []*module) {
+	found := false
+	var names []string
+	for _, m := range modules {
+		names = append(names, keys(m.vars)...)
+		b := m.vars[item.name]
+		if b == nil {
+			continue
+		}
+		found = true
+		if b.fixed != nil {
+			in.p.errorf(item.at, "`%s` is chosen by the constraint in `from`", item.name)
+			continue
+		}
+		b.attr, b.given = &attr{schema: &attribute{name: item.name, kind: kindExpr}, name: item.name, nameAt: item.at, layers: []layer{l}}, true
+	}
+	if found {
+		return
+	}
+	sort.Strings(names)
+	pr := in.p.errorf(item.at, "no variable `%s` in %s", clip(item.name), describeModules(modules))
+	pr.suggest(item.name, names)
+	if pr.hint == "" && len(names) > 0 {
+		pr.detail = "there is: " + strings.Join(names, ", ")
+	}
+}
+
+func describeModules(modules []*module) string {
+	var files []string
+	for _, m := range modules {
+		files = append(files, clip(m.def.File))
+	}
+	return strings.Join(files, " and ")
+}
+
+// resolveModules orders what modules hold, finds cycles and names that do not exist.
+func (s scope) resolveModules(f *Envfile) {
+	for _, m := range f.modules {
+		for _, b := range m.ordered() {
+			s.resolve(b, nil)
+		}
+	}
+	for _, m := range f.modules {
+		at := s.within(m)
+		for _, name := range keys(m.vars) {
+			at.checkVariable(m.vars[name].node)
+		}
+		if v := m.file.box.attrs["with"]; v != nil && m.file.box.attrs["from"] == nil {
+			s.p.errorf(v.nameAt, "`with` sets a definition's variables, and there is no `from`")
+		}
+	}
+}
+
+// resolve finds out what a binding needs: tier and replicas.
+func (s scope) resolve(b *binding, path []*binding) {
+	if b.attr == nil || b.state == 2 {
+		return
+	}
+	if b.state == 1 {
+		from := 0
+		for path[from] != b {
+			from++
+		}
+		var names []string
+		for _, member := range append(path[from:len(path):len(path)], b) {
+			names = append(names, member.need())
+			member.attr.bad = true
+		}
+		s.p.errorf(b.attr.nameAt, "%s depends on itself", b.need()).detail = strings.Join(names, " → ")
+		return
+	}
+	b.state = 1
+	l := b.attr.last()
+	if l.in != nil {
+		for _, t := range l.expr.Variables() {
+			for _, read := range l.in.bindings(t) {
+				s.resolve(read, append(path, b))
+			}
+		}
+	}
+	b.state = 2
+	at := s
+	at.box, at.open = b.m.owner, b.m.owner.schema.name == "template"
+	switch {
+	case b.node != nil && !b.given:
+		at.roots = nil
+	case b.node != nil:
+		at.roots = []string{"var", "local", "project", "host", "box", "self"}
+	default:
+		at.roots = b.m.roots()
+	}
+	at.checkAttr(b.attr)
+	b.tier, b.self = b.attr.tier, b.attr.self
+	b.m.self = b.m.self || b.self
+}
+
+// within is the scope of a module's expressions.
+func (s scope) within(m *module) scope {
+	if m == nil {
+		return s
+	}
+	if s.in = m; len(s.roots) == 0 {
+		return s
+	}
+	var roots []string
+	for _, root := range s.roots {
+		if contains(m.roots(), root) {
+			roots = append(roots, root)
+		}
+	}
+	s.roots = roots
+	if !m.inside() {
+		s.bare = "a definition sees its own variables and locals, and self; what else it needs is given by `with`"
+	} else if s.bare == "" {
+		s.bare = "a definition does not know the project's other boxes; what it needs of them is given by `with`"
+	}
+	return s
+}
