@@ -14,7 +14,8 @@ import (
 
 // Host is what the host says of package mirrors: the content of its files, as they are.
 type Host interface {
-	// Sources are apt's sources files, Conf its configuration, in the order in which apt reads them.
+	// Sources are apt's sources files, Conf its configuration, in the order in which apt reads them. An error is about
+	// those that are left out.
 	Sources() ([]File, error)
 	Conf() ([]File, error)
 	// Keyring reads one keyring, by the path that an entry or a distribution names. [fs.ErrNotExist]: there is none.
@@ -35,9 +36,9 @@ type Step string
 
 // The steps.
 const (
-	StepRelease  Step = "release"  // the signed release file
-	StepIndex    Step = "index"    // the list of packages; in bytes
-	StepPackages Step = "packages" // the packages; in bytes
+	StepRelease  Step = "the release file"
+	StepIndex    Step = "the package index" // in bytes
+	StepPackages Step = "packages"          // in bytes
 )
 
 // Bootstrapper prepares images. All fields are needed.
@@ -99,9 +100,7 @@ type run struct {
 // and those of the network.
 func (b *Bootstrapper) Prepare(ctx context.Context, q Request) (*System, error) {
 	r := &run{Bootstrapper: b, request: q}
-	if err := r.configure(); err != nil {
-		return nil, err
-	}
+	r.configure()
 	for _, name := range q.Packages {
 		if !validName(name) {
 			return nil, &ConfigError{Text: fmt.Sprintf("%q is no name of a package", name)}
@@ -130,30 +129,26 @@ func (b *Bootstrapper) Prepare(ctx context.Context, q Request) (*System, error) 
 }
 
 // configure reads what the host says. Files that cannot be read in part are a warning: third parties put theirs there.
-func (r *run) configure() error {
-	files, err := r.Host.Conf()
-	if err != nil {
-		return err
-	}
-	conf, problems := parseAptConf(files)
-	if problems != nil {
-		r.Warn(problems.Error())
-	}
-	r.conf = conf
-	if files, err = r.Host.Sources(); err != nil {
-		return err
-	}
-	for _, f := range files {
-		list, err := ParseSources(f)
+func (r *run) configure() {
+	warn := func(err error) {
 		if err != nil {
 			r.Warn(err.Error())
 		}
+	}
+	files, err := r.Host.Conf()
+	warn(err)
+	r.conf, err = parseAptConf(files)
+	warn(err)
+	files, err = r.Host.Sources()
+	warn(err)
+	for _, f := range files {
+		list, err := ParseSources(f)
+		warn(err)
 		r.sources = append(r.sources, list...)
 	}
 	r.fetcher = &fetcher{
-		client: r.Client(conf.proxy), store: r.Store, agent: "envy/" + r.Version, stall: time.Minute, pause: time.Second,
+		client: r.Client(r.conf.proxy), store: r.Store, agent: "envy/" + r.Version, stall: time.Minute, pause: time.Second,
 	}
-	return nil
 }
 
 // packages fetches all that are not in the store.

@@ -88,20 +88,21 @@ func (t Target) Tags() []string {
 	return []string{t.Reference, t.Reference + slim}
 }
 
-// Architecture gives Debian's name of an architecture that Go, and engines, name otherwise.
-func Architecture(goarch, variant string) (string, error) {
-	switch goarch {
+// Architecture gives Debian's name of an architecture that Go, or a kernel, names otherwise.
+func Architecture(name string) (string, error) {
+	switch name {
 	case "amd64", "arm64", "s390x", "riscv64", "loong64":
-		return goarch, nil
-	case "386":
+		return name, nil
+	case "386", "i386", "i686":
 		return "i386", nil
 	case "ppc64le":
 		return "ppc64el", nil
-	case "arm":
-		if variant == "v5" || variant == "v6" {
-			return "armel", nil
-		}
+	case "loongarch64":
+		return "loong64", nil
+	case "armv7l", "armv8l":
 		return "armhf", nil
+	case "armv6l", "armv5tel":
+		return "armel", nil
 	}
-	return "", &ConfigError{Text: "the engine runs on " + goarch + ", for which no distribution here has packages"}
+	return "", &ConfigError{Text: "the engine runs on " + name + ", for which no distribution here has packages"}
 }

@@ -12,6 +12,9 @@ var secondStage string
 // Procedure is the version of what is done to make an image. It grows with every change of the result.
 const Procedure = "1"
 
+// StepMark begins a line of the script's output that names what it does from there on.
+const StepMark = "envy: "
+
 // script is the second stage: the words that differ, then the part that never does. Every word in it was held to a
 // set of characters that a shell has nothing to say about.
 func (s *System) script() string {

@@ -6,6 +6,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022
 cd /
 
+step() { echo "envy: $*"; }
 debs() { for name in $1; do echo "$work/debs/$name.deb"; done; }
 core() { for name; do [ ! -e "$work/debs/$name.deb" ] || dpkg --force-depends --install "$work/debs/$name.deb" </dev/null; done; }
 
@@ -17,7 +18,7 @@ printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 [ -e /etc/fstab ] || echo '# UNCONFIGURED FSTAB FOR BASE SYSTEM' >/etc/fstab
 
-echo 'installing core packages'
+step 'installing core packages'
 ldconfig
 awk=; [ ! -L /usr/bin/awk ] || awk=$(readlink /usr/bin/awk)
 core base-passwd base-files dpkg
@@ -26,19 +27,19 @@ core libc6 perl-base
 [ "$awk" != mawk ] || rm -f /usr/bin/awk
 core mawk debconf
 
-echo 'unpacking packages'
+step 'unpacking packages'
 dpkg --force-depends --skip-same-version --unpack $(debs "$base") </dev/null
-echo 'configuring packages'
+step 'configuring packages'
 dpkg --configure --pending --force-configure-any --force-depends </dev/null
 dpkg --configure -a </dev/null
 if [ -n "$extra" ]; then
-  echo 'installing further packages'
+  step 'installing further packages'
   apt-get -o APT::Sandbox::User=root install -y -q --no-download --no-install-recommends $(debs "$extra") </dev/null
 fi
 broken=$(dpkg --audit)
 [ -z "$broken" ] || { echo "$broken"; exit 1; }
 
-echo 'cleaning up'
+step 'making the image'
 rm -f /etc/apt/sources.list
 printf '%s' "$sources" >/etc/apt/sources.list.d/debian.sources
 [ -z "$dates" ] || printf '%s' "$dates" >/etc/apt/apt.conf.d/mirror-dates
