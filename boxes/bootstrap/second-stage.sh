@@ -34,7 +34,7 @@ dpkg --configure --pending --force-configure-any --force-depends </dev/null
 dpkg --configure -a </dev/null
 if [ -n "$extra" ]; then
   step 'installing further packages'
-  apt-get -o APT::Sandbox::User=root install -y -q --no-download --no-install-recommends $(debs "$extra") </dev/null
+  apt-get -o APT::Sandbox::User=root install -y -q --no-install-recommends $(debs "$extra") </dev/null
 fi
 broken=$(dpkg --audit)
 [ -z "$broken" ] || { echo "$broken"; exit 1; }
