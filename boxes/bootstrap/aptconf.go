@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -137,8 +138,12 @@ func (c aptConf) checks(s Source) checks {
 	return out
 }
 
-// proxy is the one that apt would use for an address: nil and false where its configuration says nothing.
+// proxy is the one that apt would use for an address: nil and false where its configuration says nothing. This machine
+// itself needs none.
 func (c aptConf) proxy(u *url.URL) (*url.URL, bool) {
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() || u.Hostname() == "localhost" {
+		return nil, true
+	}
 	for _, name := range []string{"acquire::" + u.Scheme + "::proxy::" + strings.ToLower(u.Hostname()), "acquire::" + u.Scheme + "::proxy"} {
 		switch value := c[name]; {
 		case value == "":

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
+	"github.com/envyhq/envy/boxes/bootstrap/mirrortest"
 )
 
 func TestPrepareMakesAFileSystemFromAMirror(t *testing.T) {
@@ -123,69 +125,69 @@ func isConfig(err error) bool {
 func TestWhatIsNotVouchedForIsRefused(t *testing.T) {
 	tests := []struct {
 		name   string
-		change func(t *testing.T, m *aptMirror, w *world)
+		change func(t *testing.T, m *mirrortest.Mirror, w *world)
 		want   string // "" passes
 	}{
-		{"nothing", func(*testing.T, *aptMirror, *world) {}, ""},
-		{"package tampered with", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["pool/main/tar_1.0-1_amd64.deb"][70] ^= 1
+		{"nothing", func(*testing.T, *mirrortest.Mirror, *world) {}, ""},
+		{"package tampered with", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["pool/main/tar_1.0-1_amd64.deb"][70] ^= 1
 		}, "package tar is refused"},
-		{"package longer", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["pool/main/tar_1.0-1_amd64.deb"] = append(bytes.Clone(m.files["pool/main/tar_1.0-1_amd64.deb"])[1:], "xx"...)
+		{"package longer", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["pool/main/tar_1.0-1_amd64.deb"] = append(bytes.Clone(m.Files["pool/main/tar_1.0-1_amd64.deb"])[1:], "xx"...)
 		}, "package tar is refused"},
-		{"index tampered with", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/main/binary-amd64/Packages.gz"][20] ^= 1
+		{"index tampered with", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/main/binary-amd64/Packages.gz"][20] ^= 1
 		}, "the package index of bookworm is refused"},
-		{"release tampered with", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = bytes.Replace(m.files["dists/bookworm/InRelease"], []byte("contrib"), []byte("contrab"), 1)
+		{"release tampered with", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = bytes.Replace(m.Files["dists/bookworm/InRelease"], []byte("contrib"), []byte("contrab"), 1)
 		}, "the release file of bookworm is refused"},
-		{"another's signature", func(t *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = signed(t, m.text(t), newKey(t))
+		{"another's signature", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = mirrortest.Signed(t, today, m.Text(t), mirrortest.NewKey(t, today))
 		}, "by a key of the keyring"},
-		{"a second signature of a stranger", func(t *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = signed(t, m.text(t), newKey(t), m.key)
+		{"a second signature of a stranger", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = mirrortest.Signed(t, today, m.Text(t), mirrortest.NewKey(t, today), m.Key)
 		}, ""},
-		{"no signature", func(t *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = []byte(m.text(t))
+		{"no signature", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = []byte(m.Text(t))
 		}, "it is not signed"},
-		{"text before", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = append([]byte("Origin: Debian\n"), m.files["dists/bookworm/InRelease"]...)
+		{"text before", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = append([]byte("Origin: Debian\n"), m.Files["dists/bookworm/InRelease"]...)
 		}, "it is not signed"},
-		{"text behind", func(_ *testing.T, m *aptMirror, _ *world) {
-			m.files["dists/bookworm/InRelease"] = append(m.files["dists/bookworm/InRelease"], "Origin: Debian\n"...)
+		{"text behind", func(_ *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Files["dists/bookworm/InRelease"] = append(m.Files["dists/bookworm/InRelease"], "Origin: Debian\n"...)
 		}, "something follows"},
-		{"key expired", func(t *testing.T, m *aptMirror, w *world) {
-			m.key = newKey(t, func(c *packet.Config) { c.KeyLifetimeSecs = 24 * 60 * 60 })
-			w.keyrings[testKeyring] = public(t, m.key)
-			m.build(t)
+		{"key expired", func(t *testing.T, m *mirrortest.Mirror, w *world) {
+			m.Key = mirrortest.NewKey(t, today, func(c *packet.Config) { c.KeyLifetimeSecs = 24 * 60 * 60 })
+			w.keyrings[testKeyring] = mirrortest.Public(t, m.Key)
+			m.Build(t)
 		}, "expired"},
-		{"another suite", func(t *testing.T, m *aptMirror, _ *world) {
-			m.release["Codename"] = "bullseye"
-			m.build(t)
+		{"another suite", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Release["Codename"] = "bullseye"
+			m.Build(t)
 		}, "it is of bullseye"},
-		{"expired", func(t *testing.T, m *aptMirror, _ *world) {
-			m.release["Valid-Until"] = "Sun, 01 Mar 2026 09:00:00 UTC"
-			m.build(t)
+		{"expired", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Release["Valid-Until"] = "Sun, 01 Mar 2026 09:00:00 UTC"
+			m.Build(t)
 		}, "it was valid until 2026-03-01 09:00:00 UTC"},
-		{"expired, and apt does not mind", func(t *testing.T, m *aptMirror, w *world) {
-			m.release["Valid-Until"] = "Sun, 01 Mar 2026 09:00:00 UTC"
-			m.build(t)
+		{"expired, and apt does not mind", func(t *testing.T, m *mirrortest.Mirror, w *world) {
+			m.Release["Valid-Until"] = "Sun, 01 Mar 2026 09:00:00 UTC"
+			m.Build(t)
 			w.conf = []File{{"/etc/apt/apt.conf.d/99past", []byte("Acquire { Check-Valid-Until \"false\"; };")}}
 		}, ""},
-		{"of tomorrow", func(t *testing.T, m *aptMirror, _ *world) {
-			m.release["Date"] = "Mon, 02 Mar 2026 12:00:00 UTC"
-			m.build(t)
+		{"of tomorrow", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Release["Date"] = "Mon, 02 Mar 2026 12:00:00 UTC"
+			m.Build(t)
 		}, "which is to come"},
-		{"older than the last one", func(_ *testing.T, m *aptMirror, w *world) {
+		{"older than the last one", func(_ *testing.T, m *mirrortest.Mirror, w *world) {
 			w.seen[m.URL+"/debian/ bookworm"] = time.Date(2026, 3, 1, 8, 0, 1, 0, time.UTC)
 		}, "older than what this mirror gave before"},
-		{"another architecture", func(t *testing.T, m *aptMirror, _ *world) {
-			m.release["Architectures"] = "arm64"
-			m.build(t)
+		{"another architecture", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Release["Architectures"] = "arm64"
+			m.Build(t)
 		}, "no packages for amd64"},
-		{"of a third party", func(t *testing.T, m *aptMirror, _ *world) {
-			m.release["Origin"] = "Somebody"
-			m.build(t)
+		{"of a third party", func(t *testing.T, m *mirrortest.Mirror, _ *world) {
+			m.Release["Origin"] = "Somebody"
+			m.Build(t)
 		}, `of "Somebody"`},
 	}
 	for _, tt := range tests {
@@ -214,11 +216,11 @@ func TestASecondRunFetchesTheReleaseFileAlone(t *testing.T) {
 	if _, err := w.prepare(t); err != nil {
 		t.Fatal(err)
 	}
-	m.requests = nil
+	m.Requests = nil
 	if _, err := w.prepare(t); err != nil {
 		t.Fatal(err)
 	}
-	if got := m.log(); got != "dists/bookworm/InRelease " {
+	if got := m.Log(); got != "dists/bookworm/InRelease " {
 		t.Errorf("the second run asked for:\n%s", got)
 	}
 }
@@ -226,29 +228,29 @@ func TestASecondRunFetchesTheReleaseFileAlone(t *testing.T) {
 func TestABrokenDownloadGoesOnWhereItEnded(t *testing.T) {
 	m := newMirror(t)
 	const deb = "pool/main/tar_1.0-1_amd64.deb"
-	m.cut[deb] = 150
+	m.Cut[deb] = 150
 	w := newWorld(t, m)
 	if _, err := w.prepare(t); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(m.log(), deb+" bytes=150-") {
-		t.Errorf("nothing was resumed:\n%s", m.log())
+	if !strings.Contains(m.Log(), deb+" bytes=150-") {
+		t.Errorf("nothing was resumed:\n%s", m.Log())
 	}
 	total := int64(0)
-	for name, data := range m.files {
+	for name, data := range m.Files {
 		if !strings.Contains(name, "hello") && !strings.Contains(name, "greeter") && !strings.Contains(name, "gawk") {
 			total += int64(len(data))
 		}
 	}
-	if m.sent != total {
-		t.Errorf("%d bytes were sent, want each once: %d", m.sent, total)
+	if m.Sent != total {
+		t.Errorf("%d bytes were sent, want each once: %d", m.Sent, total)
 	}
 }
 
 func TestWhatCameOfAnotherFileIsFetchedAnew(t *testing.T) {
 	m := newMirror(t)
 	w := newWorld(t, m)
-	sum := sum(m.debs["tar"])
+	sum := mirrortest.Sum(m.Debs["tar"])
 	w.partials[sum] = []byte("something else altogether")
 	w.objects[sum] = []byte("damaged on the disk")
 	s, err := w.prepare(t)
@@ -258,14 +260,14 @@ func TestWhatCameOfAnotherFileIsFetchedAnew(t *testing.T) {
 	if err := s.FirstStage(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(w.objects[sum], m.debs["tar"]) {
+	if !bytes.Equal(w.objects[sum], m.Debs["tar"]) {
 		t.Error("the store still has the damaged file")
 	}
 }
 
 func TestAnIndexThatGrowsIsStopped(t *testing.T) {
 	bomb := append([]byte("Package: x\nDescription:"), bytes.Repeat([]byte(" a long line\n"), 300_000)...)
-	text, done, err := decompress(zipped(bomb), ".gz", 1<<20)
+	text, done, err := decompress(mirrortest.Zipped(bomb), ".gz", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +286,7 @@ func TestAMirrorAndAKeyringCanBeNamed(t *testing.T) {
 	}
 	named := func(q *Request) {
 		q.Mirror = strings.Replace(m.URL, "http://", "http://me:secret@", 1) + "/debian"
-		q.Keyrings = []File{{"my.gpg", public(t, m.key)}}
+		q.Keyrings = []File{{"my.gpg", mirrortest.Public(t, m.Key)}}
 	}
 	s, err := w.prepare(t, named)
 	if err != nil {
@@ -308,10 +310,10 @@ func TestAMirrorAndAKeyringCanBeNamed(t *testing.T) {
 
 func TestThirdPartiesStandBeside(t *testing.T) {
 	m, other := newMirror(t), newMirror(t)
-	other.release["Origin"] = "Somebody"
-	other.build(t)
+	other.Release["Origin"] = "Somebody"
+	other.Build(t)
 	w := newWorld(t, m)
-	w.keyrings["/other.gpg"] = public(t, other.key)
+	w.keyrings["/other.gpg"] = mirrortest.Public(t, other.Key)
 	w.sources = append([]File{{"/etc/apt/sources.list.d/a.list", []byte("deb [signed-by=/other.gpg arch=amd64] " + other.URL + "/debian bookworm main\n")}}, w.sources...)
 	s, err := w.prepare(t)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/envyhq/envy/boxes/bootstrap/mirrortest"
 )
 
 func TestAPackageHoldsNothingThatLeavesTheTree(t *testing.T) {
@@ -21,13 +23,13 @@ func TestAPackageHoldsNothingThatLeavesTheTree(t *testing.T) {
 		h    tar.Header
 		want string // "" passes
 	}{
-		{"a file", fileEntry("./usr/bin/x"), ""},
-		{"a name without its dot", fileEntry("usr/bin/x"), ""},
+		{"a file", mirrortest.File("./usr/bin/x"), ""},
+		{"a name without its dot", mirrortest.File("usr/bin/x"), ""},
 		{"an absolute link", link(tar.TypeSymlink, "./etc/x", "/usr/x"), ""},
 		{"a link upwards", link(tar.TypeSymlink, "./etc/x", "../../../../etc/passwd"), ""},
-		{"traversal", fileEntry("./usr/../../etc/passwd"), "outside"},
-		{"traversal within", fileEntry("./usr/../etc/passwd"), "outside"},
-		{"absolute", fileEntry("/etc/passwd"), "outside"},
+		{"traversal", mirrortest.File("./usr/../../etc/passwd"), "outside"},
+		{"traversal within", mirrortest.File("./usr/../etc/passwd"), "outside"},
+		{"absolute", mirrortest.File("/etc/passwd"), "outside"},
 		{"hard link upwards", link(tar.TypeLink, "./x", "../../etc/shadow"), "outside"},
 		{"absolute hard link", link(tar.TypeLink, "./x", "/etc/shadow"), "outside"},
 		{"character device", tar.Header{Typeflag: tar.TypeChar, Name: "./dev/mem", Devmajor: 1, Devminor: 1}, "neither"},
@@ -36,7 +38,7 @@ func TestAPackageHoldsNothingThatLeavesTheTree(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := eachFile(debOf(t, tt.h), func(*tar.Header, io.Reader) error { return nil })
+			err := eachFile(mirrortest.Deb(t, tt.h), func(*tar.Header, io.Reader) error { return nil })
 			check(t, err, tt.want)
 		})
 	}
@@ -53,7 +55,7 @@ func check(t *testing.T, err error, want string) {
 }
 
 func TestPackagesInEveryCompression(t *testing.T) {
-	plain := tarOf(t, fileEntry("./usr/bin/x"))
+	plain := mirrortest.Tar(t, mirrortest.File("./usr/bin/x"))
 	var xzed, zsted bytes.Buffer
 	x, err := xz.NewWriter(&xzed)
 	if err != nil {
@@ -71,9 +73,9 @@ func TestPackagesInEveryCompression(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for suffix, data := range map[string][]byte{"": plain, ".gz": zipped(plain), ".xz": xzed.Bytes(), ".zst": zsted.Bytes()} {
+	for suffix, data := range map[string][]byte{"": plain, ".gz": mirrortest.Zipped(plain), ".xz": xzed.Bytes(), ".zst": zsted.Bytes()} {
 		var names []string
-		deb := ar(arMember{"debian-binary", []byte("2.0\n")}, arMember{"control.tar" + suffix, data}, arMember{"data.tar" + suffix, data})
+		deb := mirrortest.AR(member("debian-binary", []byte("2.0\n")), member("control.tar"+suffix, data), member("data.tar"+suffix, data))
 		err := eachFile(deb, func(h *tar.Header, r io.Reader) error {
 			content, err := io.ReadAll(r)
 			names = append(names, h.Name+" "+string(content))
@@ -86,15 +88,15 @@ func TestPackagesInEveryCompression(t *testing.T) {
 }
 
 func TestDamagedPackages(t *testing.T) {
-	good := debOf(t, fileEntry("./usr/bin/x"))
+	good := mirrortest.Deb(t, mirrortest.File("./usr/bin/x"))
 	lying := bytes.Clone(good)
 	copy(lying[len(arMagic)+48:], "999999    ")
 	negative := bytes.Clone(good)
 	copy(negative[len(arMagic)+48:], "-4        ")
-	window := ar(arMember{"debian-binary", []byte("2.0\n")}, arMember{"control.tar", nil},
-		arMember{"data.tar.xz", []byte("\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x28\x00\x00\x00\x00\x00\x00\x00")})
-	swapped := ar(arMember{"debian-binary", []byte("2.0\n")}, arMember{"data.tar", nil}, arMember{"control.tar", nil})
-	unknown := ar(arMember{"debian-binary", []byte("2.0\n")}, arMember{"control.tar", nil}, arMember{"data.tar.lzma", nil})
+	window := mirrortest.AR(member("debian-binary", []byte("2.0\n")), member("control.tar", nil),
+		member("data.tar.xz", []byte("\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x28\x00\x00\x00\x00\x00\x00\x00")))
+	swapped := mirrortest.AR(member("debian-binary", []byte("2.0\n")), member("data.tar", nil), member("control.tar", nil))
+	unknown := mirrortest.AR(member("debian-binary", []byte("2.0\n")), member("control.tar", nil), member("data.tar.lzma", nil))
 	for name, tt := range map[string]struct {
 		deb  []byte
 		want string
@@ -116,8 +118,8 @@ func TestDamagedPackages(t *testing.T) {
 
 func TestAStageThatFailsEndsAllItsWork(t *testing.T) {
 	m := newMirror(t)
-	m.add(t, "tar", "Essential: yes\n", tar.Header{Typeflag: tar.TypeChar, Name: "./dev/mem"})
-	m.build(t)
+	m.Add(t, "tar", "Essential: yes\n", tar.Header{Typeflag: tar.TypeChar, Name: "./dev/mem"})
+	m.Build(t)
 	s, err := newWorld(t, m).prepare(t)
 	if err != nil {
 		t.Fatal(err)

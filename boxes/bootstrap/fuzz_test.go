@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"testing"
+
+	"github.com/envyhq/envy/boxes/bootstrap/mirrortest"
 )
 
 // FuzzSources reads apt's sources in both formats: whatever is taken of them is an address with a suite.
@@ -65,9 +67,9 @@ func FuzzIndex(f *testing.F) {
 
 // FuzzDeb reads packages: no name leaves the tree, nothing is a device, and no more is read than the limit.
 func FuzzDeb(f *testing.F) {
-	f.Add(debOf(f, dirEntry("./"), fileEntry("./usr/bin/x"), tar.Header{Typeflag: tar.TypeLink, Name: "./y", Linkname: "./usr/bin/x"}))
-	f.Add(debOf(f, tar.Header{Typeflag: tar.TypeChar, Name: "./dev/x"}))
-	f.Add(ar(arMember{"debian-binary", []byte("2.0\n")}, arMember{"control.tar", nil}, arMember{"data.tar", tarOf(f, fileEntry("../x"))}))
+	f.Add(mirrortest.Deb(f, mirrortest.Dir("./"), mirrortest.File("./usr/bin/x"), tar.Header{Typeflag: tar.TypeLink, Name: "./y", Linkname: "./usr/bin/x"}))
+	f.Add(mirrortest.Deb(f, tar.Header{Typeflag: tar.TypeChar, Name: "./dev/x"}))
+	f.Add(mirrortest.AR(member("debian-binary", []byte("2.0\n")), member("control.tar", nil), member("data.tar", mirrortest.Tar(f, mirrortest.File("../x")))))
 	f.Fuzz(func(t *testing.T, deb []byte) {
 		_ = eachFile(deb, func(h *tar.Header, r io.Reader) error {
 			name := "/" + h.Name + "/"
@@ -87,12 +89,12 @@ func FuzzDeb(f *testing.F) {
 
 // FuzzRelease takes what is no signed file: nothing of it may pass.
 func FuzzRelease(f *testing.F) {
-	key := newKey(f)
-	keys, err := readKeyring(File{"k", public(f, key)})
+	key := mirrortest.NewKey(f, today)
+	keys, err := readKeyring(File{"k", mirrortest.Public(f, key)})
 	if err != nil {
 		f.Fatal(err)
 	}
-	good := signed(f, "Origin: Debian\n", key)
+	good := mirrortest.Signed(f, today, "Origin: Debian\n", key)
 	f.Add(good)
 	f.Add([]byte("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nx\n-----BEGIN PGP SIGNATURE-----\n\n=AAAA\n-----END PGP SIGNATURE-----\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
