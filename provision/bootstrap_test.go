@@ -70,7 +70,7 @@ func (p *coming) Commit() error {
 }
 
 // bootstrapOn makes debian:bookworm from a mirror of a test on an engine.
-func bootstrapOn(t *testing.T, ctx context.Context, engine driver.Importer, m *mirrortest.Mirror, now time.Time) (*provision.Bootstrapped, *event.Recorder, error) {
+func bootstrapOn(ctx context.Context, t *testing.T, engine driver.Importer, m *mirrortest.Mirror, now time.Time) (*provision.Bootstrapped, *event.Recorder, error) {
 	t.Helper()
 	client := bootstrap.NewClient(func(*url.URL) (*url.URL, error) { return nil, nil })
 	t.Cleanup(client.CloseIdleConnections)
@@ -95,7 +95,7 @@ func TestBootstrapMakesAnImageOfPackages(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	m, engine := mirrortest.New(t, now), fake.New(fake.Options{})
-	made, sink, err := bootstrapOn(t, t.Context(), engine, m, now)
+	made, sink, err := bootstrapOn(t.Context(), t, engine, m, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +135,6 @@ func TestABootstrapThatFailsSaysWhere(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	m := mirrortest.New(t, now)
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
 	broken := &driver.ScriptError{Code: 100, Output: "no room"}
 	failing := fake.Intercept(fake.New(fake.Options{}), func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
 		if c.Method == "ImportImage" {
@@ -145,14 +143,19 @@ func TestABootstrapThatFailsSaysWhere(t *testing.T) {
 		return next(ctx)
 	})
 	for name, tt := range map[string]struct {
-		ctx    context.Context
 		engine driver.Importer
+		ended  bool
 		is     func(error) bool
 	}{
-		"interrupted": {ended, fake.New(fake.Options{}), func(err error) bool { return errors.Is(err, context.Canceled) }},
-		"the script":  {t.Context(), failing, func(err error) bool { return errors.Is(err, broken) }},
+		"interrupted": {fake.New(fake.Options{}), true, func(err error) bool { return errors.Is(err, context.Canceled) }},
+		"the script":  {failing, false, func(err error) bool { return errors.Is(err, broken) }},
 	} {
-		_, sink, err := bootstrapOn(t, tt.ctx, tt.engine, m, now)
+		ctx, cancel := context.WithCancel(t.Context())
+		if tt.ended {
+			cancel()
+		}
+		_, sink, err := bootstrapOn(ctx, t, tt.engine, m, now)
+		cancel()
 		if !tt.is(err) {
 			t.Errorf("%s: error %v", name, err)
 		}

@@ -192,7 +192,7 @@ func (r *run) reader(a *archive) func(context.Context, pkg) ([]byte, error) {
 func (r *run) fillSources(s *System, a *archive) error {
 	d := s.target.distribution()
 	keyring := d.keyring
-	if a.named || a.keyring != d.keyring {
+	if a.keyring != d.keyring {
 		data, err := writeKeyring(a.keys)
 		if err != nil {
 			return err

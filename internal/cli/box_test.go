@@ -26,7 +26,7 @@ func TestBoxBootstrap(t *testing.T) {
 	if out := m.out.String(); !strings.HasPrefix(out, "made debian:bookworm, debian:bookworm-slim: 8 packages of bookworm as of ") {
 		t.Errorf("stdout %q", out)
 	}
-	m.says("image debian:bookworm: bootstrap", "fetching packages", "making the first file system")
+	m.says("image debian:bookworm: bootstrapping", "image debian:bookworm: made", "fetching packages", "making the first file system")
 
 	mirror.Requests = nil
 	m.want(0, "", append(slices.Clone(args), "--tag", "team/base:1", "--packages", "hello,tar", "--format", "json")...)
