@@ -3,6 +3,7 @@ package provision
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -10,11 +11,18 @@ import (
 	"github.com/envyhq/envy/boxes/bootstrap"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/resource"
 )
+
+// BootstrapEngine is what Bootstrap needs of an engine.
+type BootstrapEngine interface {
+	driver.Importer
+	Image(ctx context.Context, ref, platform string) (resource.ImageFact, error)
+}
 
 // BootstrapEnv is what Bootstrap gets. There need be no checkout.
 type BootstrapEnv struct {
-	Engine driver.Importer
+	Engine BootstrapEngine
 	// Packages has what reads the host and talks to mirrors; Progress and Warn are filled in.
 	Packages bootstrap.Bootstrapper
 	Sink     event.Sink
@@ -78,10 +86,10 @@ func bootstrapImage(ctx context.Context, env BootstrapEnv, o BootstrapOptions, t
 		return nil, err
 	}
 	made := &Bootstrapped{
-		Tags: o.Tags, Suite: system.Suite, Mirror: system.Mirror, Snapshot: system.Snapshot, Packages: system.Packages(),
+		Suite: system.Suite, Mirror: system.Mirror, Snapshot: system.Snapshot, Packages: system.Packages(),
 	}
-	if len(made.Tags) == 0 {
-		made.Tags = o.Target.Tags()
+	if made.Tags, err = bootstrapTags(ctx, env.Engine, o, t); err != nil {
+		return nil, err
 	}
 	t.begin("making the first file system")
 	made.ID, err = env.Engine.ImportImage(ctx, driver.ImageImport{
@@ -90,6 +98,28 @@ func bootstrapImage(ctx context.Context, env BootstrapEnv, o BootstrapOptions, t
 		Command: []string{"bash"}, Mark: env.Mark, Epoch: system.Snapshot,
 	}, &scriptOutput{task: t})
 	return made, err
+}
+
+// bootstrapTags are what the image will be called. A name that nobody typed is not taken from an image that came from
+// elsewhere.
+func bootstrapTags(ctx context.Context, engine BootstrapEngine, o BootstrapOptions, t *bootstrapTask) ([]string, error) {
+	if len(o.Tags) > 0 {
+		return o.Tags, nil
+	}
+	tags := o.Target.Tags()
+	out := tags[:1:1]
+	for _, tag := range tags[1:] {
+		there, err := engine.Image(ctx, tag, "")
+		if err != nil && !driver.Is(err, driver.NotFound) {
+			return nil, err
+		}
+		if _, ours := there.Labels[bootstrap.LabelSuite]; err == nil && !ours {
+			t.send(event.Event{Kind: event.Note, Text: fmt.Sprintf("%s is there and came from elsewhere: it stays; --tag %s replaces it", tag, tag)})
+			continue
+		}
+		out = append(out, tag)
+	}
+	return out, nil
 }
 
 // bootstrapID is the task, and the word that views know it by.

@@ -70,7 +70,7 @@ func (p *coming) Commit() error {
 }
 
 // bootstrapOn makes debian:bookworm from a mirror of a test on an engine.
-func bootstrapOn(ctx context.Context, t *testing.T, engine driver.Importer, m *mirrortest.Mirror, now time.Time) (*provision.Bootstrapped, *event.Recorder, error) {
+func bootstrapOn(ctx context.Context, t *testing.T, engine provision.BootstrapEngine, m *mirrortest.Mirror, now time.Time) (*provision.Bootstrapped, *event.Recorder, error) {
 	t.Helper()
 	client := bootstrap.NewClient(func(*url.URL) (*url.URL, error) { return nil, nil })
 	t.Cleanup(client.CloseIdleConnections)
@@ -143,7 +143,7 @@ func TestABootstrapThatFailsSaysWhere(t *testing.T) {
 		return next(ctx)
 	})
 	for name, tt := range map[string]struct {
-		engine driver.Importer
+		engine provision.BootstrapEngine
 		ended  bool
 		is     func(error) bool
 	}{
@@ -163,5 +163,28 @@ func TestABootstrapThatFailsSaysWhere(t *testing.T) {
 		if last := events[len(events)-1]; last.Kind != event.Failed || last.ID != "bootstrap" || !strings.HasPrefix(last.Subject, "image.") {
 			t.Errorf("%s: the last event is %+v", name, last)
 		}
+	}
+}
+
+// TestABootstrapTakesNoNameThatNobodyTyped: what is asked for is replaced, its slim name only where it was made here.
+func TestABootstrapTakesNoNameThatNobodyTyped(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	m := mirrortest.New(t, now)
+	engine := fake.New(fake.Options{Images: fake.Stock()})
+	before, err := engine.Image(t.Context(), "debian:bookworm-slim", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, sink, err := bootstrapOn(t.Context(), t, engine, m, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := engine.Image(t.Context(), "debian:bookworm-slim", "")
+	if err != nil || after.ID != before.ID || !slices.Equal(made.Tags, []string{"debian:bookworm"}) {
+		t.Errorf("tags %q, the slim image %s, before %s (%v)", made.Tags, after.ID, before.ID, err)
+	}
+	if !slices.ContainsFunc(sink.Events(), func(e event.Event) bool { return e.Kind == event.Note && strings.Contains(e.Text, "it stays") }) {
+		t.Error("nobody was told")
 	}
 }

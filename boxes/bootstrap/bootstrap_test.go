@@ -247,6 +247,19 @@ func TestABrokenDownloadGoesOnWhereItEnded(t *testing.T) {
 	}
 }
 
+func TestAMirrorThatSendsAllAgainIsHeeded(t *testing.T) {
+	m := newMirror(t)
+	m.NoRange = true
+	m.Cut["pool/main/tar_1.0-1_amd64.deb"] = 150
+	w := newWorld(t, m)
+	if _, err := w.prepare(t); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(w.objects[mirrortest.Sum(m.Debs["tar"])], m.Debs["tar"]) {
+		t.Error("the store has something else")
+	}
+}
+
 func TestWhatCameOfAnotherFileIsFetchedAnew(t *testing.T) {
 	m := newMirror(t)
 	w := newWorld(t, m)

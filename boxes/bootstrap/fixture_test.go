@@ -93,7 +93,12 @@ func (p *partial) Write(b []byte) (int, error) {
 	p.w.partials[p.sum] = append(p.w.partials[p.sum], b...)
 	return len(b), nil
 }
-func (p *partial) Reset() error { delete(p.w.partials, p.sum); return nil }
+func (p *partial) Reset() error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	delete(p.w.partials, p.sum)
+	return nil
+}
 func (p *partial) Close() error { return nil }
 func (p *partial) Commit() error {
 	p.w.mu.Lock()

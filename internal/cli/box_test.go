@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/envyhq/envy/boxes/bootstrap/mirrortest"
+	"github.com/envyhq/envy/provision/driver/fake"
 )
 
 // TestBoxBootstrap makes an image of a mirror of a test's, needs no Envfile, and keeps what it fetched.
@@ -22,6 +23,7 @@ func TestBoxBootstrap(t *testing.T) {
 	m.write("k.gpg", string(mirrortest.Public(t, mirror.Key)))
 	args := []string{"box", "bootstrap", "debian:bookworm", "--mirror", mirror.URL + "/debian", "--keyring", "k.gpg"}
 
+	m.engine = fake.New(fake.Options{})
 	m.want(0, "", args...)
 	if out := m.out.String(); !strings.HasPrefix(out, "made debian:bookworm, debian:bookworm-slim: 8 packages of bookworm as of ") {
 		t.Errorf("stdout %q", out)

@@ -162,6 +162,7 @@ type Mirror struct {
 	mu       sync.Mutex
 	Requests []string       // what was asked for, with its Range
 	Sent     int64          // bytes
+	NoRange  bool           // whatever is asked for is sent whole
 	Cut      map[string]int // how many bytes of a path are sent before the connection breaks, once
 }
 
@@ -249,6 +250,9 @@ func (m *Mirror) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(data[:cut])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
+	case m.NoRange:
+		r.Header.Del("Range")
+		fallthrough
 	default:
 		c := &counting{ResponseWriter: w}
 		http.ServeContent(c, r, "", time.Time{}, bytes.NewReader(data))

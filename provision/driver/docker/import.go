@@ -23,6 +23,9 @@ import (
 
 var _ driver.Importer = (*Engine)(nil)
 
+// newImage is what errors call an image that has no name yet.
+const newImage = "the new image"
+
 // Architecture implements driver.Importer.
 func (e *Engine) Architecture(ctx context.Context) (string, error) {
 	about, err := e.about(ctx)
@@ -96,7 +99,7 @@ func (e *Engine) importFinished(ctx context.Context, i driver.ImageImport, final
 		NetworkMode: "none", LogConfig: container.LogConfig{Type: "json-file"},
 	}, nil, nil, "")
 	if err != nil {
-		return "", e.classify(err, "run the script of", "image")
+		return "", e.classify(err, "run the script of", newImage)
 	}
 	defer e.removeProbe(ctx, made.ID)
 	if err := e.runScript(ctx, made.ID, out); err != nil {
@@ -107,19 +110,19 @@ func (e *Engine) importFinished(ctx context.Context, i driver.ImageImport, final
 		if err == nil {
 			err = errors.Join(ownFiles(w, files, i.Epoch), files.Close())
 		}
-		return e.classify(err, "export", "container")
+		return e.classify(err, "export", newImage)
 	})
 }
 
 // runScript starts a container and waits for its end.
 func (e *Engine) runScript(ctx context.Context, id string, out io.Writer) error {
 	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
-		return e.classify(err, "run the script of", "image")
+		return e.classify(err, "run the script of", newImage)
 	}
 	said := &tail{to: out}
 	log, err := e.api.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
 	if err != nil {
-		return e.classify(err, "read the output of", "script")
+		return e.classify(err, "read the output of", "the script")
 	}
 	err = errors.Join(split(said, said, log), log.Close())
 	if err == nil {
@@ -134,7 +137,7 @@ func (e *Engine) runScript(ctx context.Context, id string, out io.Writer) error 
 	if script := (*driver.ScriptError)(nil); errors.As(err, &script) {
 		return err
 	}
-	return e.classify(err, "run the script of", "image")
+	return e.classify(err, "run the script of", newImage)
 }
 
 // importTree makes an image of what tree writes.
@@ -150,7 +153,7 @@ func (e *Engine) importTree(ctx context.Context, changes []string, tree func(con
 	from.CloseWithError(errStopped)
 	owner.Wait()
 	if failed == nil || errors.Is(failed, errStopped) {
-		return id, e.classify(err, "import", "image")
+		return id, e.classify(err, "import", newImage)
 	}
 	if ctx.Err() != nil {
 		failed = context.Cause(ctx)
@@ -226,7 +229,7 @@ func changes(labels map[string]string, env, command []string) ([]string, error) 
 	add := func(word, key, value string) error {
 		for _, c := range key + value {
 			if c < ' ' || c == 0x7f {
-				return &driver.Error{Kind: driver.Invalid, Op: "import", Object: "image", Text: strings.ToLower(word) + " " + strconv.Quote(key) + " has a control character"}
+				return &driver.Error{Kind: driver.Invalid, Op: "import", Object: newImage, Text: strings.ToLower(word) + " " + strconv.Quote(key) + " has a control character"}
 			}
 		}
 		out = append(out, word+" "+dockerfileWord(key)+"="+dockerfileWord(value))

@@ -73,8 +73,19 @@ func testImportScript(b *bench) {
 	b.must(err)
 	again, err := b.d.ImportImage(b.ctx, i, nil)
 	b.must(err)
+	b.keep(&b.images, again)
 	if same, err := b.d.Image(b.ctx, again, ""); err != nil || same.BaseID != fact.BaseID {
 		b.Errorf("the same script leaves %s, before %s (%v)", same.BaseID, fact.BaseID, err)
+	}
+	if b.RealInside {
+		i.Script = "id -u; ls /sys/class/net; echo made > /made.txt"
+		out.Reset()
+		alone, err := b.d.ImportImage(b.ctx, i, &out)
+		b.must(err)
+		b.keep(&b.images, alone)
+		if got := strings.Fields(out.String()); !slices.Equal(got, []string{"0", "lo"}) {
+			b.Errorf("the script is user, and has networks, %q", got)
+		}
 	}
 	id := b.up("web", func(n *driver.NewBox) { n.Image, n.Fact = tag, fact })
 	b.want(id, "cat /made.txt", "made")
