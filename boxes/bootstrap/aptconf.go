@@ -52,7 +52,7 @@ func (c aptConf) read(f File) error {
 			}
 			scope, statement = scope[:len(scope)-1], nil
 		case ";":
-			if len(statement) == 2 {
+			if len(statement) == 2 && statement[0][0] != '"' {
 				c[strings.ToLower(strings.Join(append(scope[:len(scope):len(scope)], statement[0]), "::"))] = unquoted(statement[1])
 			}
 			statement = nil

@@ -115,7 +115,7 @@ func verify(data []byte, keys openpgp.EntityList, only []string, now time.Time) 
 		signer, err := openpgp.CheckDetachedSignature(keys, bytes.NewReader(block.Bytes), &one, config)
 		switch {
 		case err == nil && counts(signer, only):
-			return block.Plaintext, nil
+			return block.Bytes, nil // not Plaintext: spaces at ends of lines are not signed
 		case err != nil && !errors.Is(err, pgperrors.ErrUnknownIssuer):
 			why = err
 		}
