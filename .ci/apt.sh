@@ -29,11 +29,3 @@ apt_lists() {
   apt-get update -qq </dev/null >&2 || say "apt-get update failed for some source in /etc/apt; going on"
   apt_lists_done=1
 }
-
-# mirror CODENAME prints the address that this machine's apt uses for that suite of Debian's archive. apt is asked rather
-# than its files: it knows both formats and what is switched off. Third-party entries often name the same suite, so the
-# origin in the signed release file decides.
-mirror() {
-  apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)' |
-    awk -F'|' -v suite="$1" '$1 == "Debian" && $2 == suite && $3 == "main" && $4 ~ "^https?://" { print $4; exit }'
-}

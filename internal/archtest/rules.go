@@ -38,6 +38,8 @@ func Layers() []Layer {
 
 		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
+		{Dir: "boxes/bootstrap", Reason: "a mirror's packages become a stream: no engine, no language, no host's files"},
+		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
@@ -50,7 +52,7 @@ func Layers() []Layer {
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/bootstrap", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
@@ -80,6 +82,9 @@ func Libraries() []Library {
 		{Path: "github.com/docker/go-connections", Only: docker, Reason: engine},
 		{Path: "github.com/moby", Except: []string{"github.com/moby/patternmatcher"}, Only: docker, Reason: engine},
 		{Path: "github.com/go-git", Only: []string{"boxes/..."}, Reason: "fetching definitions is the only use of git, and a narrow door to strangers' data"},
+		{Path: "github.com/ProtonMail/go-crypto", Only: []string{"boxes/bootstrap/..."}, Reason: "signatures are verified in one place, by one set of rules"},
+		{Path: "github.com/ulikunitz/xz", Only: []string{"boxes/bootstrap"}, Reason: "it believes what a header says of its memory; the one who calls it bounds that"},
+		{Path: "github.com/klauspost/compress", Only: []string{"boxes/bootstrap"}, Reason: "packages are compressed so; envy's own data is not"},
 		{Path: "github.com/fatih/color", Only: []string{"internal/view"}, Reason: "what text looks like is decided in one place"},
 		{Path: "github.com/urfave/cli", Only: []string{"internal/cli"}, Reason: "commands are one way to reach the use cases"},
 		{Path: "github.com/hashicorp/hcl", Only: []string{"config", "boxes", "internal/diag"}, Reason: "past the configuration everything is typed values"},

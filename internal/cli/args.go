@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -35,7 +36,8 @@ const endOfFlags = "--"
 
 // arrange puts flags where the flag parser looks for them: global ones before the command, its own right behind, then
 // `--`, operands, and what stands behind a `--` that was typed, that mark included. A command whose operands end with a
-// command to run (exec, run) takes everything from its first operand on as it stands.
+// command to run (exec, run) takes everything from its first operand on as it stands. A command of several words has
+// its flags behind the last of them.
 func arrange(args []string, global []cli.Flag, commands []*cli.Command) []string {
 	var front []string
 	for len(args) > 0 && isFlag(args[0]) {
@@ -49,11 +51,17 @@ func arrange(args []string, global []cli.Flag, commands []*cli.Command) []string
 	if i < 0 || commands[i].SkipFlagParsing {
 		return append(front, args...)
 	}
-	command := commands[i]
+	command, words := commands[i], []string{args[0]}
 	var flags, operands []string
 	rest := args[1:]
 	for len(rest) > 0 && rest[0] != endOfFlags {
+		sub := subcommand(command, rest[0])
 		switch {
+		case sub != nil && len(operands) == 0:
+			words, command, rest = append(append(words, flags...), rest[0]), sub, rest[1:]
+			if flags = nil; sub.SkipFlagParsing {
+				return append(append(front, words...), rest...)
+			}
 		case !isFlag(rest[0]) && takesCommand(command.Name):
 			operands, rest = append(operands, rest...), nil
 		case !isFlag(rest[0]):
@@ -66,9 +74,18 @@ func arrange(args []string, global []cli.Flag, commands []*cli.Command) []string
 			flags, rest = append(flags, rest[:n]...), rest[n:]
 		}
 	}
-	out := append(front, args[0])
+	out := append(front, words...)
 	out = append(append(out, flags...), endOfFlags)
 	return append(append(out, operands...), rest...)
+}
+
+func subcommand(command *cli.Command, word string) *cli.Command {
+	for _, c := range command.Subcommands {
+		if c.HasName(word) {
+			return c
+		}
+	}
+	return nil
 }
 
 func takesCommand(name string) bool { return name == "exec" || name == "run" }
@@ -111,13 +128,18 @@ func atMost(c *cli.Context, n int) ([]string, error) {
 	names, _, dashed := operands(c)
 	switch {
 	case dashed:
-		return nil, &usageError{text: "envy " + c.Command.Name + " runs no command: take the -- away"}
+		return nil, &usageError{text: "envy " + commandName(c) + " runs no command: take the -- away"}
 	case len(names) > n:
-		return nil, &usageError{text: "too many operands for envy " + c.Command.Name, hint: "usage: " + usageLine(c)}
+		return nil, &usageError{text: "too many operands for envy " + commandName(c), hint: "usage: " + usageLine(c)}
 	}
 	return names, nil
 }
 
 func usageLine(c *cli.Context) string {
-	return strings.TrimSpace("envy " + c.Command.Name + " " + c.Command.ArgsUsage)
+	return strings.TrimSpace("envy " + commandName(c) + " " + c.Command.ArgsUsage)
+}
+
+// commandName is the whole of it: "box bootstrap".
+func commandName(c *cli.Context) string {
+	return strings.TrimPrefix(cmp.Or(c.Command.HelpName, c.Command.Name), "envy ")
 }

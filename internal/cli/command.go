@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -45,19 +46,22 @@ func (a *app) commands() []*cli.Command {
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
-		a.provisionCommand(), a.logsCommand(), a.portCommand(),
+		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
 	for _, n := range notBuilt() {
-		list = append(list, a.refusing(n.name, n.instead))
+		if !strings.HasPrefix(n.name, "box ") {
+			list = append(list, a.refusing(n.name, n.instead))
+		}
 	}
 	return list
 }
 
 // refusing is a command that does not exist yet; its flags are nobody's to judge.
 func (a *app) refusing(name, instead string) *cli.Command {
+	words := strings.Fields(name)
 	return &cli.Command{
-		Name: name, Hidden: true, HideHelp: true, SkipFlagParsing: true,
+		Name: words[len(words)-1], Hidden: true, HideHelp: true, SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
 			if _, err := a.begin(c); err != nil {
 				return err
@@ -70,11 +74,14 @@ func (a *app) refusing(name, instead string) *cli.Command {
 // absence is a command that is not built, and what does its work until then.
 type absence struct{ name, instead string }
 
+const withoutBoxes = "images, packages and setup blocks stand in the Envfile itself; template blocks hold what several boxes share"
+
 func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
-		{"box", "images, packages and setup blocks stand in the Envfile itself; template blocks hold what several boxes share"},
+		{"box list", withoutBoxes}, {"box show", withoutBoxes}, {"box add", withoutBoxes}, {"box remove", withoutBoxes},
+		{"box update", withoutBoxes}, {"box outdated", withoutBoxes}, {"box prune", withoutBoxes}, {"box push", withoutBoxes},
 		{"package", "docker commit and docker save carry a box's file system elsewhere"},
 		{"lock", "image references with a digest (image = \"name@sha256:…\") are pinned without a lock file"},
 		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},

@@ -87,6 +87,8 @@ func (s *session) complete(ctx context.Context, words []string) []string {
 				return nil
 			}
 			command, words = commands[i], words[1:]
+		case subcommand(command, words[0]) != nil:
+			command, words = subcommand(command, words[0]), words[1:]
 		case takesCommand(command.Name):
 			return nil
 		default:
@@ -120,7 +122,10 @@ func (s *session) candidates(ctx context.Context, command *cli.Command, commands
 		for _, f := range flags {
 			all = append(all, dashed(f.Names()[0]))
 		}
-	case command == nil:
+	case command == nil || len(command.Subcommands) > 0:
+		if command != nil {
+			commands = command.Subcommands
+		}
 		for _, c := range commands {
 			if !c.Hidden {
 				all = append(all, c.Name)

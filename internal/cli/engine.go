@@ -41,20 +41,29 @@ func (s *session) env() (provision.Env, error) {
 	if err != nil {
 		return provision.Env{}, err
 	}
-	if s.engine == nil {
-		o := EngineOptions{Context: s.g.context, Getenv: s.app.getenv, Version: s.app.m.Version, Events: s.sink()}
-		if s.g.debug {
-			o.OnCall = s.debug()
-		}
-		if s.engine, err = s.app.m.Open(o); err != nil {
-			return provision.Env{}, err
-		}
-		s.onClose(s.engine.Close)
+	if err := s.openEngine(); err != nil {
+		return provision.Env{}, err
 	}
 	return provision.Env{
 		Engine: s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
 		Output: s.sink().Output, RunGone: s.runGone, RunOver: s.runOver,
 	}, nil
+}
+
+// openEngine prepares the connection, once.
+func (s *session) openEngine() (err error) {
+	if s.engine != nil {
+		return nil
+	}
+	o := EngineOptions{Context: s.g.context, Getenv: s.app.getenv, Version: s.app.m.Version, Events: s.sink()}
+	if s.g.debug {
+		o.OnCall = s.debug()
+	}
+	if s.engine, err = s.app.m.Open(o); err != nil {
+		return err
+	}
+	s.onClose(s.engine.Close)
+	return nil
 }
 
 // debug tells of each call on stderr.
@@ -108,13 +117,7 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	defer state.Close()
 	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
 	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy " + command, Since: s.app.m.Now()}
-	unlock, err := state.Lock(ctx, locks, name, me, func(h hostfs.Holder) {
-		text := "waiting for another envy in this checkout"
-		if h.PID != 0 {
-			text = fmt.Sprintf("waiting for %s (process %d%s)", h.Command, h.PID, since(s.app.m.Now(), h.Since))
-		}
-		s.sink().Send(event.Event{Kind: event.Note, Text: text})
-	})
+	unlock, err := state.Lock(ctx, locks, name, me, s.waiting("another envy in this checkout"))
 	if err != nil {
 		return env, err
 	}
@@ -122,6 +125,17 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	s.onClose(s.unlock)
 	_ = state.Sweep(locks, s.app.m.Now().Add(-oldLock)) // what stays is swept the next time
 	return env, nil
+}
+
+// waiting tells for whom a command waits.
+func (s *session) waiting(unknown string) func(hostfs.Holder) {
+	return func(h hostfs.Holder) {
+		text := "waiting for " + unknown
+		if h.PID != 0 {
+			text = fmt.Sprintf("waiting for %s (process %d%s)", h.Command, h.PID, since(s.app.m.Now(), h.Since))
+		}
+		s.sink().Send(event.Event{Kind: event.Note, Text: text})
+	}
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes/bootstrap"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/term"
@@ -80,6 +81,8 @@ var exitCodes = []struct {
 	{"changes", func(err error) bool { return errors.Is(err, errChanges) }, exitChanges},
 	{"diagnostics: invalid", hasClass(diag.Invalid), exitInvalid},
 	{"usage", is[*usageError], exitInvalid},
+	{"no such base image", is[*bootstrap.ReferenceError], exitInvalid},
+	{"no mirror or keyring", is[*bootstrap.ConfigError], exitInvalid},
 	{"no such help", is[cli.ExitCoder], exitInvalid},
 	{"not built yet", is[*notBuiltError], exitInvalid},
 	{"no such box", is[*provision.NoBoxError], exitInvalid},
@@ -102,6 +105,7 @@ var exitCodes = []struct {
 		var p *provision.ProblemsError
 		return errors.As(err, &p) && p.Refused()
 	}, exitRefused},
+	{"not vouched for by a mirror", is[*bootstrap.UnverifiedError], exitRefused},
 	{"engine not reachable", isUnreachable, exitUnreachable},
 }
 

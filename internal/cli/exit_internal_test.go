@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes/bootstrap"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/term"
@@ -42,6 +43,9 @@ func TestExitCode(t *testing.T) {
 		{diag.List{{Summary: "x"}}.Err(), 3, "diagnostics: invalid"},
 		{errors.Join(unreachable, diag.List{{Summary: "x"}}.Err()), 3, "diagnostics: invalid"},
 		{&usageError{}, 3, "usage"},
+		{&bootstrap.ReferenceError{}, 3, "no such base image"},
+		{&bootstrap.ConfigError{}, 3, "no mirror or keyring"},
+		{fmt.Errorf("prepare: %w", &bootstrap.UnverifiedError{}), 5, "not vouched for by a mirror"},
 		{cli.Exit("no help topic", 3), 3, "no such help"},
 		{&notBuiltError{}, 3, "not built yet"},
 		{&provision.NoBoxError{}, 3, "no such box"},

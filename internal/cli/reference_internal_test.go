@@ -29,18 +29,31 @@ func TestReferencePage(t *testing.T) {
 // referenceLists are the generated parts of the page, by their marks.
 func referenceLists() map[string]string {
 	var commands, absent strings.Builder
-	for _, c := range (&app{}).commands() {
-		if c.Hidden {
-			continue
-		}
-		fmt.Fprintf(&commands, "### `%s`\n\n%s.\n\n", strings.TrimSpace("envy "+c.Name+" "+c.ArgsUsage), strings.ToUpper(c.Usage[:1])+c.Usage[1:])
-		if len(c.Flags) > 0 {
-			commands.WriteString(flagTable(c.Flags) + "\n")
+	list := func(words string, all []*cli.Command) {
+		for _, c := range all {
+			if c.Hidden || len(c.Subcommands) > 0 {
+				continue
+			}
+			fmt.Fprintf(&commands, "### `%s`\n\n%s.\n\n", strings.TrimSpace(words+c.Name+" "+c.ArgsUsage), strings.ToUpper(c.Usage[:1])+c.Usage[1:])
+			if len(c.Flags) > 0 {
+				commands.WriteString(flagTable(c.Flags) + "\n")
+			}
 		}
 	}
+	list("envy ", (&app{}).commands())
+	for _, c := range (&app{}).commands() {
+		list("envy "+c.Name+" ", c.Subcommands)
+	}
 	absent.WriteString("| command | until then |\n|---|---|\n")
-	for _, n := range notBuilt() {
-		fmt.Fprintf(&absent, "| `%s` | %s |\n", n.name, n.instead)
+	var names []string
+	all := notBuilt()
+	for i, n := range all {
+		names = append(names, "`"+n.name+"`")
+		if i+1 < len(all) && all[i+1].instead == n.instead {
+			continue
+		}
+		fmt.Fprintf(&absent, "| %s | %s |\n", strings.Join(names, ", "), n.instead)
+		names = nil
 	}
 	return map[string]string{"commands": commands.String(), "flags": flagTable(globalFlags()), "not built": absent.String()}
 }

@@ -42,6 +42,7 @@ var operations = map[plan.Op]operation{
 	plan.OpRelease:       {verb: "release", doing: "releasing the command", aside: true},
 	plan.OpWaitHealthy:   {verb: "wait for health", doing: "waiting for health", did: "healthy", long: true},
 	plan.OpWaitExit:      {verb: "run", doing: "waiting for its end", did: "ended well", long: true},
+	"bootstrap":          {verb: "bootstrap", doing: "bootstrapping", did: "made", long: true}, // no step of a plan's
 	plan.OpRecheckLoss:   {verb: "look at changed files", doing: "looking at changed files", aside: true},
 }
 

@@ -19,6 +19,7 @@ type Engine interface {
 	Inspector
 	Mutator
 	Images
+	Importer
 	Inside
 	Execer
 	Logger
@@ -220,7 +221,34 @@ type Images interface {
 	Build(ctx context.Context, b Build, sink event.Sink, parent string) error
 	// PackageManager looks into an image: "apt", "apk", "dnf", "zypper", "pacman", or NotFound.
 	PackageManager(ctx context.Context, ref string) (string, error)
-	RemoveImage(ctx context.Context, ref string) error
+	RemoveImage(ctx context.Context, ref string) error // NotFound is success
+}
+
+// Importer makes images of a file system, where there is none to start from.
+type Importer interface {
+	// Architecture is the engine's, as Go names it where it can ("amd64"), else as the kernel does ("armv7l").
+	Architecture(ctx context.Context) (string, error)
+	// ImportImage makes an image of one layer; output of the script goes to out. Nothing but the image is left, whether it
+	// succeeds, fails or is ended by ctx; Tags move once all else is done. *ScriptError with the last output when the
+	// script fails, Tree's own error when that does. Error kinds: Invalid (a tag or a value that no image can have).
+	ImportImage(ctx context.Context, i ImageImport, out io.Writer) (id string, err error)
+}
+
+// ImageImport is an image to be made of a file system.
+type ImageImport struct {
+	// Tree writes the file system as a tar. It is called once, and ends with an error of w where the engine stops reading.
+	Tree func(ctx context.Context, w io.Writer) error
+	// Script runs in it before it becomes the image: by /bin/sh, as root, in a container without a network. "" is none.
+	Script  string
+	Tags    []string
+	Labels  map[string]string
+	Env     []string
+	Command []string
+	// Mark are labels of what stands in between. What bears all of them already was left by a call that was killed, and is
+	// removed first: calls with the same mark take turns, which is the caller's to see to.
+	Mark map[string]string
+	// Epoch, unless it is zero, is the time of every file that a script changed, so that the same script leaves the same layer.
+	Epoch time.Time
 }
 
 // Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the

@@ -68,7 +68,7 @@ type impatient struct {
 
 // RoundTrip implements http.RoundTripper.
 func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
-	if ends(r.URL.Path, append(streams(), "/logs")...) {
+	if ends(r.URL.Path, append(streams(), "/logs", "/export")...) {
 		return i.next.RoundTrip(r)
 	}
 	begin := time.Now()

@@ -1,8 +1,13 @@
 package docker
 
 import (
+	"context"
+	"errors"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/api/types/container"
 
 	"github.com/envyhq/envy/provision/driver/drivertest"
 	"github.com/envyhq/envy/provision/resource"
@@ -23,7 +28,23 @@ func TestConformance(t *testing.T) {
 					Project: project,
 				}
 			},
+			System:     func(ctx context.Context, w io.Writer) error { return exportImage(ctx, e, w) },
 			RealInside: true, PublishedPorts: local, HostFiles: local, Builds: true,
 		}
 	})
+}
+
+// exportImage writes the file system of the tests' image.
+func exportImage(ctx context.Context, e *Engine, w io.Writer) error {
+	made, err := e.api.ContainerCreate(ctx, &container.Config{Image: testImage}, nil, nil, nil, "")
+	if err != nil {
+		return err
+	}
+	defer e.removeProbe(ctx, made.ID)
+	files, err := e.api.ContainerExport(ctx, made.ID)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, files)
+	return errors.Join(err, files.Close())
 }

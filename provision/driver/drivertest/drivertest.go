@@ -8,6 +8,8 @@
 package drivertest
 
 import (
+	"context"
+	"io"
 	"testing"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -27,6 +29,9 @@ type Engine struct {
 	Prefix string
 	// Identity makes the identity of a checkout whose project has this name; another name, another checkout.
 	Identity func(project string) resource.Identity
+
+	// System writes the file system of Image, or of one like it, as a tar.
+	System func(ctx context.Context, w io.Writer) error
 
 	// RealInside: what runs in boxes is real, so that name lookup, adopted users and file modes can be seen from inside.
 	RealInside bool
@@ -57,8 +62,8 @@ const parallel = 4
 func Run(t *testing.T, open func(t *testing.T) Engine) {
 	t.Helper()
 	e := open(t)
-	if e.Driver == nil || e.Image == "" || e.Prefix == "" || e.Identity == nil {
-		t.Fatal("drivertest: Engine needs Driver, Image, Prefix and Identity")
+	if e.Driver == nil || e.Image == "" || e.Prefix == "" || e.Identity == nil || e.System == nil {
+		t.Fatal("drivertest: Engine needs Driver, Image, Prefix, Identity and System")
 	}
 	fact, err := e.Driver.Image(t.Context(), e.Image, "")
 	if err != nil {
@@ -98,6 +103,7 @@ func groups() []group {
 		{"Logs", logTests()},
 		{"Events", eventTests()},
 		{"Images", imageTests()},
+		{"Import", importTests()},
 		{"Missing", missingTests()},
 	}
 }

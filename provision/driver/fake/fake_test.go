@@ -1,6 +1,10 @@
 package fake_test
 
 import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
 	"path/filepath"
 	"testing"
 
@@ -18,6 +22,12 @@ func identity(project string) resource.Identity {
 func suite(e *fake.Engine) drivertest.Engine {
 	return drivertest.Engine{
 		Driver: e, Image: "busybox:1", ImageFile: "/etc/motd", Prefix: "suite", Identity: identity, HostFiles: true, Builds: true,
+		System: func(_ context.Context, w io.Writer) error {
+			out := tar.NewWriter(w)
+			err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "etc/motd", Mode: 0o644, Size: 5})
+			_, werr := io.WriteString(out, "tiny\n")
+			return errors.Join(err, werr, out.Close())
+		},
 	}
 }
 

@@ -214,13 +214,13 @@ func (e *Engine) PackageManager(ctx context.Context, ref string) (string, error)
 	return manager, err
 }
 
-// RemoveImage implements driver.Images: a reference loses its tag, and the image goes with its last one. An image that
-// boxes are made from stays.
+// RemoveImage implements driver.Images: a reference loses its tag, and the image goes with its last one; NotFound is
+// success. An image that boxes are made from stays.
 func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 	return e.do(ctx, "remove", func(s *state, _ time.Time) error {
 		i := s.image(ref)
 		if i == nil {
-			return fail(driver.NotFound, "remove", "image "+ref, "No such image: "+ref)
+			return nil
 		}
 		for _, b := range s.boxes() {
 			if b.ImageID == i.Fact.ID {

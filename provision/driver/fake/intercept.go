@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -28,7 +29,7 @@ func (c Call) String() string {
 func (c Call) Mutates() bool {
 	switch c.Method {
 	case "Ping", "Observe", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
-		"PackageManager", "WaitHealthy", "WaitExit", "Logs", "Close":
+		"PackageManager", "Architecture", "WaitHealthy", "WaitExit", "Logs", "Close":
 		return false
 	}
 	return true
@@ -198,6 +199,14 @@ func (i *intercepted) PackageManager(ctx context.Context, ref string) (string, e
 
 func (i *intercepted) RemoveImage(ctx context.Context, ref string) error {
 	return i.do(ctx, "RemoveImage", ref, func(ctx context.Context) error { return i.next.RemoveImage(ctx, ref) })
+}
+
+func (i *intercepted) Architecture(ctx context.Context) (string, error) {
+	return value(ctx, i, "Architecture", "", i.next.Architecture)
+}
+
+func (i *intercepted) ImportImage(ctx context.Context, m driver.ImageImport, out io.Writer) (string, error) {
+	return value(ctx, i, "ImportImage", strings.Join(m.Tags, " "), func(ctx context.Context) (string, error) { return i.next.ImportImage(ctx, m, out) })
 }
 
 func (i *intercepted) WriteFiles(ctx context.Context, id string, files []resource.FileContent) error {
