@@ -136,7 +136,8 @@ func (in *inheritance) choose(m *module) {
 		in.p.errorf(m.at, "the definition %s knows no versions", clip(m.def.File)).detail = "a constraint needs its variable `version` and its local `versions`"
 		return
 	}
-	if what := versionConstraint(m.def.Constraint); what != "" {
+	constraint := withoutZeros(m.def.Constraint)
+	if what := versionConstraint(constraint); what != "" {
 		in.p.errorf(m.at, "%q is no constraint on a version", clip(m.def.Constraint)).detail = "expected " + what
 		return
 	}
@@ -154,7 +155,7 @@ func (in *inheritance) choose(m *module) {
 		}
 		s := item.AsString()
 		all = append(all, s)
-		if semver.IsValid("v"+s) && versionAllowed(m.def.Constraint, s) && (best == "" || semver.Compare("v"+best, "v"+s) < 0) {
+		if v := withoutZeros(s); semver.IsValid("v"+v) && versionAllowed(constraint, v) && (best == "" || semver.Compare("v"+withoutZeros(best), "v"+v) < 0) {
 			best = s
 		}
 	}
@@ -164,4 +165,17 @@ func (in *inheritance) choose(m *module) {
 	}
 	fixed := cty.StringVal(best)
 	version.fixed = &fixed
+}
+
+// withoutZeros takes the zeros away that lead a number: 24.04 is a version to people, but no semantic one.
+func withoutZeros(version string) string {
+	var b strings.Builder
+	for i, r := range version {
+		digit := i > 0 && version[i-1] >= '0' && version[i-1] <= '9'
+		more := i+1 < len(version) && version[i+1] >= '0' && version[i+1] <= '9'
+		if r != '0' || digit || !more {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }

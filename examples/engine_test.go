@@ -36,7 +36,7 @@ func TestOnEngine(t *testing.T) {
 		t.Fatalf("build envy: %v\n%s", err, out)
 	}
 	for example, check := range map[string]func(*testing.T, *project){
-		"hello": hello, "web-and-db": webAndDB, "build": builds, "cluster": cluster,
+		"hello": hello, "web-and-db": webAndDB, "build": builds, "cluster": cluster, "catalog": catalog,
 	} {
 		t.Run(example, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +115,33 @@ func cluster(t *testing.T, p *project) {
 	if got := p.ok("logs", "check"); got != want {
 		t.Errorf("check ran again: %q", got)
 	}
+}
+
+// catalog: each box made from the catalogue does what it is for.
+func catalog(t *testing.T, p *project) {
+	if got := p.ok("exec", "app", "/tmp/greet"); got != "hello from a box of the catalogue\n" {
+		t.Errorf("the Go program says %q", got)
+	}
+	if got := p.ok("exec", "db", "env", "PGPASSWORD=dev", "psql", "-qtAX", "-h", "db", "-U", "dev", "shop", "-c", "select current_user || '@' || current_database()"); got != "dev@shop\n" {
+		t.Errorf("the database answers %q", got)
+	}
+	if _, out, code := p.run("exec", "db", "env", "PGPASSWORD=wrong", "psql", "-h", "db", "-U", "dev", "shop", "-c", "select 1"); code != 2 || !strings.Contains(out, "password authentication failed") {
+		t.Errorf("a wrong password: exit %d\n%s", code, out)
+	}
+	if got := p.ok("exec", "cache", "redis-cli", "-h", "cache", "ping"); got != "PONG\n" {
+		t.Errorf("the cache answers %q", got)
+	}
+	if got, want := p.get("web", "http", "/"), p.read("site/index.html"); got != want {
+		t.Errorf("the server answers %q, want %q", got, want)
+	}
+	if got := p.ok("exec", "scripts", "sh", "-c", `echo '{"a": 1}' | jq .a && python -c 'print(2)'`); got != "1\n2\n" {
+		t.Errorf("scripts says %q", got)
+	}
+	if got := p.ok("exec", "js", "node", "-e", "console.log(3)"); got != "3\n" {
+		t.Errorf("js says %q", got)
+	}
+	p.ok("exec", "shell", "sh", "-c", ". /etc/os-release && test $ID = debian")
+	p.quiet()
 }
 
 // project is a copy of an example with a name of its own on the engine. All of it is removed at the test's end.

@@ -1,9 +1,15 @@
 # The smallest box that is of use: busybox and nothing else.
-variable "image" {
+variable "version" {
   type        = string
-  default     = "busybox:stable-musl"
-  description = "the base"
+  default     = "stable"
+  nullable    = false
+  description = "a release of busybox"
 }
+
+locals {
+  versions = ["1.37", "1.36"]
+}
+
 box {
-  image = var.image
+  image = "busybox:${var.version}-musl"
 }

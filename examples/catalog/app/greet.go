@@ -1,0 +1,8 @@
+//go:build ignore
+
+// Greet is what the box builds.
+package main
+
+import "fmt"
+
+func main() { fmt.Println("hello from a box of the catalogue") }
