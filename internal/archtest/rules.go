@@ -38,6 +38,7 @@ func Layers() []Layer {
 
 		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
+		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
