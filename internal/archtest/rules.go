@@ -39,6 +39,7 @@ func Layers() []Layer {
 		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
 		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
+		{Dir: "boxes/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
