@@ -22,7 +22,7 @@ func Layers() []Layer {
 		plan     = "provision/plan"
 	)
 	engines := []string{"provision/driver/docker", "provision/driver/fake", "provision/driver/drivertest"}
-	return []Layer{
+	return append(definitions(), []Layer{
 		{Dir: resource, Reason: "the vocabulary of everybody, so it depends on nobody"},
 		{Dir: event, Reason: "what happens is told in values that any view can read"},
 		{Dir: diag, Reason: "every layer reports in diagnostics, so they depend on none of them"},
@@ -38,8 +38,6 @@ func Layers() []Layer {
 
 		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
 		{Dir: "boxes", May: []string{"config", diag}, Reason: "definitions are written in the language; they never see an engine"},
-		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
-		{Dir: "boxes/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
@@ -69,6 +67,15 @@ func Layers() []Layer {
 		},
 		{Dir: "cmd/envy/e2e", Reason: "it uses the program as people do, so it sees nothing of its insides"},
 		{Dir: "bench", May: []string{"..."}, Reason: "measures whatever it wants to"},
+	}...)
+}
+
+// definitions is the part of the import table below boxes.
+func definitions() []Layer {
+	return []Layer{
+		{Dir: "boxes/lock", Reason: "what was settled on is a value: it finds and fetches nothing"},
+		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
+		{Dir: "boxes/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 	}
 }
 
