@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -23,12 +24,13 @@ const (
 
 // folder is a repository in a directory of the host, whose files are read where they are.
 type folder struct {
-	fs     fs.FS
-	close  func() error
-	refs   references
-	packs  []*pack
-	budget budget
-	depth  int // of bases by hash that are being looked up
+	fs      fs.FS
+	close   func() error
+	refs    references
+	packs   []*pack
+	budget  budget
+	scratch bytes.Buffer
+	depth   int // of bases by hash that are being looked up
 }
 
 // openFolder opens a bare repository, or one with a `.git` directory in it.

@@ -170,7 +170,7 @@ func (r *folder) packed(p *pack, at int64) (object, error) {
 			return object{}, err
 		}
 		h := *header
-		data, err := inflate(s, header, &r.budget)
+		data, err := inflate(s, header, &r.budget, &r.scratch)
 		if err != nil {
 			return object{}, err
 		}

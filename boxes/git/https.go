@@ -108,7 +108,7 @@ func (w *web) ask(ctx context.Context, method, path string, body []byte) (*http.
 	}
 	_ = res.Body.Close() // it was only read
 	if res.Request.URL.Host != w.host {
-		return nil, fail(Denied, nil, "it sends to %s, which wants credentials; they go to no other host than %s", res.Request.URL.Host, w.host)
+		return nil, w.elsewhere(res)
 	}
 	if w.cfg.Credentials == nil {
 		return nil, needsCredentials(w.host)
@@ -120,6 +120,10 @@ func (w *web) ask(ctx context.Context, method, path string, body []byte) (*http.
 	w.user = url.UserPassword(user, password)
 	res, err = w.send(ctx, method, path, body)
 	return w.judge(ctx, res, err)
+}
+
+func (w *web) elsewhere(res *http.Response) error {
+	return fail(Denied, nil, "it sends to %s, which wants credentials; they go to no other host than %s", res.Request.URL.Host, w.host)
 }
 
 func needsCredentials(host string) error {
@@ -164,6 +168,8 @@ func (w *web) judge(ctx context.Context, res *http.Response, err error) (*http.R
 	_, _ = io.CopyN(io.Discard, res.Body, 4096)
 	_ = res.Body.Close() // it was only read
 	switch code := res.StatusCode; {
+	case code == http.StatusUnauthorized && res.Request.URL.Host != w.host:
+		return nil, w.elsewhere(res)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return nil, fail(Denied, nil, "the server refuses: %s", res.Status)
 	case code == http.StatusNotFound, code == http.StatusGone:

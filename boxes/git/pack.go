@@ -17,6 +17,7 @@ type received struct {
 	byOffset map[int64]object
 	waiting  map[plumbing.Hash][]delta // for a base that comes later
 	budget   budget
+	scratch  bytes.Buffer // what is inflated is of its own size afterwards, not of a buffer's that has grown
 }
 
 type delta struct {
@@ -27,7 +28,7 @@ type delta struct {
 func (r *received) object(h plumbing.Hash) (object, error) {
 	o, ok := r.byHash[h]
 	if !ok {
-		return o, fail(NotFound, nil, "object %s was not sent", h)
+		return o, fail(Invalid, nil, "the server left out object %s", h)
 	}
 	return o, nil
 }
@@ -69,7 +70,7 @@ func readPack(in io.Reader) (*received, error) {
 	if len(r.waiting) > 0 {
 		return nil, fail(Invalid, nil, "what the server sent is not complete")
 	}
-	r.byOffset, r.waiting = nil, nil
+	r.byOffset, r.waiting, r.scratch = nil, nil, bytes.Buffer{}
 	return r, nil
 }
 
@@ -77,7 +78,7 @@ func packError(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, packfile.ErrEmptyPackfile) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fail(Unreachable, io.ErrUnexpectedEOF, "the server's answer ended too early")
 	}
 	return fail(Invalid, err, "what the server sent is broken")
@@ -88,7 +89,7 @@ func (r *received) next(s *packfile.Scanner) error {
 	if err != nil {
 		return err
 	}
-	data, err := inflate(s, h, &r.budget)
+	data, err := inflate(s, h, &r.budget, &r.scratch)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (r *received) next(s *packfile.Scanner) error {
 }
 
 // inflate reads the object whose header was read.
-func inflate(s *packfile.Scanner, h *packfile.ObjectHeader, left *budget) ([]byte, error) {
+func inflate(s *packfile.Scanner, h *packfile.ObjectHeader, left *budget, scratch *bytes.Buffer) ([]byte, error) {
 	switch h.Type {
 	case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject, plumbing.OFSDeltaObject, plumbing.REFDeltaObject:
 	default:
@@ -125,15 +126,15 @@ func inflate(s *packfile.Scanner, h *packfile.ObjectHeader, left *budget) ([]byt
 		return nil, err
 	}
 	length := h.Length
-	var buf bytes.Buffer
-	n, _, err := s.NextObject(&buf)
+	scratch.Reset()
+	n, _, err := s.NextObject(scratch)
 	if err != nil {
 		return nil, err
 	}
 	if n != length {
 		return nil, fail(Invalid, nil, "an object has %d bytes, and claims %d", n, length)
 	}
-	return buf.Bytes(), nil
+	return bytes.Clone(scratch.Bytes()), nil
 }
 
 func (r *received) patch(base object, d delta) error {
@@ -158,7 +159,7 @@ func applied(base object, patch []byte, left *budget) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	return object{base.kind, data}, nil
+	return object{base.kind, bytes.Clone(data)}, nil
 }
 
 // varint is a number of a delta's header; -1 is one that no object could have.

@@ -274,7 +274,7 @@ func serveConn(c net.Conn, config *ssh.ServerConfig, run func(path string, in io
 			path, ok := strings.CutPrefix(cmd.Text, "git-upload-pack '")
 			path, quoted := strings.CutSuffix(path, "'")
 			status := struct{ N uint32 }{}
-			if !ok || !quoted || run(path, channel, channel, channel.Stderr()) != nil {
+			if !ok || !quoted || run == nil || run(path, channel, channel, channel.Stderr()) != nil {
 				status.N = 128
 			}
 			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(&status))
