@@ -79,8 +79,11 @@ func checked(src source.Git, locked *Pin) error {
 	if again, err := source.Parse(src.String()); err != nil || again.String() != src.String() {
 		return fail(Invalid, err, "it is no source")
 	}
-	if locked != nil && !isHash(locked.Commit) {
-		return fail(Invalid, nil, "the lock has no commit")
+	if locked == nil {
+		return nil
+	}
+	if digits, ok := strings.CutPrefix(locked.Hash, "sha256:"); !isHash(locked.Commit) || !ok || len(digits) != 64 || !isHex(digits) {
+		return fail(Invalid, nil, "the lock has no commit and hash")
 	}
 	return nil
 }

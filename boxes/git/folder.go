@@ -15,7 +15,7 @@ import (
 // The limits of a repository in a folder.
 const (
 	maxRefFile  = 64 << 10
-	maxIndex    = 128 << 20
+	maxIndex    = 128 << 20 // of all packs together
 	maxPacks    = 1000
 	maxLoose    = 100_000 // references in files of their own
 	maxChain    = 4096    // deltas above each other, git's own limit and one
@@ -24,13 +24,14 @@ const (
 
 // folder is a repository in a directory of the host, whose files are read where they are.
 type folder struct {
-	fs      fs.FS
-	close   func() error
-	refs    references
-	packs   []*pack
-	budget  budget
-	scratch bytes.Buffer
-	depth   int // of bases by hash that are being looked up
+	fs        fs.FS
+	close     func() error
+	refs      references
+	packs     []*pack
+	indexLeft int64 // bytes of indexes that may still be read
+	budget    budget
+	scratch   bytes.Buffer
+	depth     int // of bases by hash that are being looked up
 }
 
 // openFolder opens a bare repository, or one with a `.git` directory in it.
@@ -42,7 +43,7 @@ func (f *Fetcher) openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, fail(NotFound, err, "the folder cannot be opened")
 	}
-	r := &folder{fs: tree, close: tree.Close, refs: newReferences(), budget: budget{4 * maxInflated}}
+	r := &folder{fs: tree, close: tree.Close, refs: newReferences(), indexLeft: maxIndex, budget: budget{4 * maxInflated}}
 	if err := r.open(); err != nil {
 		return nil, errors.Join(err, tree.Close())
 	}

@@ -3,15 +3,16 @@ package git
 import (
 	"bufio"
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/objfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 )
 
@@ -49,10 +50,11 @@ func (r *folder) readPacks() error {
 
 // readIndex holds the index against its own size, so that no number in it leads outside.
 func (r *folder) readIndex(name string) (*pack, error) {
-	data, err := r.read(name+".idx", maxIndex)
+	data, err := r.read(name+".idx", r.indexLeft)
 	if err != nil {
 		return nil, err
 	}
+	r.indexLeft -= int64(len(data))
 	const top = 8 + 256*4
 	if len(data) < top+40 || !bytes.HasPrefix(data, []byte("\xfftOc\x00\x00\x00\x02")) {
 		return nil, fail(Invalid, nil, "its file %s.idx is no index of version 2", name)
@@ -129,26 +131,48 @@ func (r *folder) loose(h plumbing.Hash) (object, error) {
 		return object{}, err
 	}
 	defer file.Close()
-	in, err := objfile.NewReader(bufio.NewReader(file))
+	kind, size, in, err := looseHeader(file)
 	if err != nil {
 		return object{}, err
 	}
 	defer in.Close()
-	kind, size, err := in.Header()
-	if err != nil {
-		return object{}, err
-	}
 	if err := allowed(kind, size); err != nil {
 		return object{}, err
 	}
 	if err := r.budget.spend(size); err != nil {
 		return object{}, err
 	}
-	data, err := io.ReadAll(io.LimitReader(in, size))
-	if err == nil && int64(len(data)) != size {
+	r.scratch.Reset()
+	n, err := io.CopyN(&r.scratch, in, size)
+	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
-	return object{kind, data}, err
+	return object{kind, bytes.Clone(r.scratch.Bytes())}, err
+}
+
+// looseHeader reads "TYPE SIZE NUL", which is short.
+func looseHeader(file io.Reader) (plumbing.ObjectType, int64, io.ReadCloser, error) {
+	in, err := zlib.NewReader(bufio.NewReader(file))
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	head := make([]byte, 0, 32)
+	for len(head) == 0 || head[len(head)-1] != 0 {
+		if len(head) == cap(head) {
+			return 0, 0, nil, errors.New("an object has no header")
+		}
+		n, err := in.Read(head[len(head) : len(head)+1])
+		if head = head[:len(head)+n]; err != nil && n == 0 {
+			return 0, 0, nil, err
+		}
+	}
+	name, digits, _ := strings.Cut(string(head[:len(head)-1]), " ")
+	kind, err := plumbing.ParseObjectType(name)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	size, err := strconv.ParseInt(digits, 10, 64)
+	return kind, size, in, err
 }
 
 // packed reads an object and the deltas that it is made of.

@@ -247,6 +247,9 @@ func TestFolders(t *testing.T) {
 		"an object that lies about its size": {func(h history) error {
 			return os.WriteFile(headFile(h), deflated("commit 99999999999\x00x"), 0o644)
 		}, git.TooLarge, "more than 1 MiB"},
+		"an object without a header": {func(h history) error {
+			return os.WriteFile(headFile(h), deflated(strings.Repeat("x", 1<<20)), 0o644)
+		}, git.Invalid, "no header"},
 		"an index cut off": {func(h history) error { return write(h.dir, ".git/objects/pack/pack-x.idx", "\xfftOc\x00\x00\x00\x02") }, git.Invalid, "no index"},
 		"an index that lies": {func(h history) error {
 			data := append([]byte("\xfftOc\x00\x00\x00\x02"), bytes.Repeat([]byte{0xff}, 256*4+40)...)

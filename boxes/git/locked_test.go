@@ -187,6 +187,23 @@ func TestTime(t *testing.T) {
 		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}
 	s.cfg.Dial = silent
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	agentless := s.cfg
+	agentless.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network == "unix" {
+			network, address = "tcp", mute.Addr().String()
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, _, err = git.New(agentless).Fetch(ctx, parse(t, s.from), nil)
+	wantKind(t, err, git.Unreachable, "did not answer in time")
+
 	for _, from := range []string{s.from, "git::https://example.com/r.git"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		_, _, err := git.New(s.cfg).Fetch(ctx, parse(t, from), nil)

@@ -105,6 +105,9 @@ func (q *query) byHash(ctx context.Context, digits string) (plumbing.Hash, objec
 			}
 		}
 	}
+	if name := q.advertised().beginning(digits); name != "" && !isHash(digits) {
+		return q.reference(ctx, name)
+	}
 	from, err := q.everything(ctx)
 	if err != nil {
 		return plumbing.ZeroHash, nil, err

@@ -71,6 +71,25 @@ func (r references) pointing(h plumbing.Hash) string {
 	return ""
 }
 
+// beginning is a branch or tag of the one commit that digits begin, among those that have a name; "" is none.
+func (r references) beginning(digits string) string {
+	var found plumbing.Hash
+	for name := range r.hash {
+		h := r.commit(name)
+		if !strings.HasPrefix(h.String(), digits) || h == found {
+			continue
+		}
+		if !found.IsZero() {
+			return ""
+		}
+		found = h
+	}
+	if found.IsZero() {
+		return ""
+	}
+	return r.pointing(found)
+}
+
 // names are the short ones of all tags or branches.
 func (r references) names(prefix string) []string {
 	var names []string

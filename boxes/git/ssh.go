@@ -8,8 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"golang.org/x/crypto/ssh"
@@ -25,7 +25,7 @@ type shell struct {
 	out    io.Reader
 	in     io.WriteCloser
 	said   *tail
-	closer []func() error
+	closer []func()
 }
 
 func (f *Fetcher) openShell(ctx context.Context, r source.Repository) (*shell, error) {
@@ -51,7 +51,7 @@ func (s *shell) open(ctx context.Context, cfg Config, address string, r source.R
 		user = cfg.SSHUser
 	}
 	config := &ssh.ClientConfig{
-		User: user, ClientVersion: "SSH-2.0-envy", Timeout: 30 * time.Second,
+		User: user, ClientVersion: "SSH-2.0-envy",
 		HostKeyCallback: hosts.check, HostKeyAlgorithms: hosts.algorithms,
 	}
 	if cfg.AgentSocket != "" {
@@ -59,22 +59,30 @@ func (s *shell) open(ctx context.Context, cfg Config, address string, r source.R
 		if err != nil {
 			return fail(Denied, err, "the ssh agent cannot be asked")
 		}
-		s.closer = append(s.closer, keys.Close)
+		s.until(ctx, keys)
 		config.Auth = []ssh.AuthMethod{ssh.PublicKeysCallback(agent.NewClient(keys).Signers)}
 	}
 	conn, err := cfg.Dial(ctx, "tcp", address)
 	if err != nil {
 		return fail(Unreachable, err, "it cannot be reached")
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what waits for it ends with an error of its own
-	s.closer = append(s.closer, func() error { stop(); return nil })
+	s.until(ctx, conn)
 	c, channels, requests, err := ssh.NewClientConn(conn, address, config)
 	if err != nil {
-		return errors.Join(err, conn.Close())
+		return err
 	}
 	client := ssh.NewClient(c, channels, requests)
-	s.closer = append(s.closer, func() error { _ = client.Close(); return nil }) // the other side may have closed it
+	s.closer = append(s.closer, func() { _ = client.Close() }) // the other side may have closed it
 	return s.start(client, r.Path)
+}
+
+// until closes a connection with the repository, or with ctx: what waits for it then ends with an error of its own.
+func (s *shell) until(ctx context.Context, c net.Conn) {
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	s.closer = append(s.closer, func() {
+		stop()
+		_ = c.Close()
+	})
 }
 
 func (s *shell) start(client *ssh.Client, path string) error {
@@ -109,12 +117,11 @@ func shellQuoted(s string) string {
 
 // Close ends the connection, and the one to the agent.
 func (s *shell) Close() error {
-	var errs []error
-	for i := len(s.closer) - 1; i >= 0; i-- {
-		errs = append(errs, s.closer[i]())
+	for _, end := range slices.Backward(s.closer) {
+		end()
 	}
 	s.closer = nil
-	return errors.Join(errs...)
+	return nil
 }
 
 func (s *shell) fetch(ctx context.Context, wants []plumbing.Hash, alone bool) (objects, error) {
