@@ -14,12 +14,17 @@ func Parse(s string) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(out.String()) > maxSource { // encoded it may be three times as long, and the lock has it so
+		return nil, tooLong()
+	}
 	return out, nil
 }
 
+func tooLong() *Error { return wrongf("", "the source is longer than %d bytes", maxSource) }
+
 func parse(s string) (Source, *Error) {
 	if len(s) > maxSource {
-		return nil, wrongf("", "the source is longer than %d bytes", maxSource)
+		return nil, tooLong()
 	}
 	if err := printable("the source", s); err != nil {
 		return nil, err
