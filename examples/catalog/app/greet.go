@@ -1,6 +1,4 @@
-//go:build ignore
-
-// Greet is what the box builds.
+// Command greet is what the box builds.
 package main
 
 import "fmt"
