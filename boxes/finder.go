@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 )
@@ -38,22 +39,29 @@ var _ config.Definitions = Finder{}
 // Definition finds a definition by what `from` says (product reference, §3): a name of the catalogue, with an optional
 // constraint on the version behind @, or a directory. A directory is relative to the file that names it.
 func (f Finder) Definition(ref string, by *config.Definition) (*config.Definition, error) {
+	from, err := source.Parse(ref)
+	var wrong *source.Error
 	switch {
-	case isDirectory(ref):
-		return f.directory(ref, by)
-	case strings.ContainsAny(ref, ":/"):
-		return nil, &config.DefinitionError{
-			Summary: fmt.Sprintf("a definition from elsewhere (%s) is not built yet", shorten(ref)),
-			Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue or a directory of the checkout it can",
-		}
+	case errors.As(err, &wrong):
+		return nil, &config.DefinitionError{Summary: wrong.Summary, Hint: wrong.Hint}
+	case err != nil:
+		return nil, err
 	}
-	name, constraint, _ := strings.Cut(ref, "@")
-	return fromCatalog(strings.TrimSpace(name), strings.TrimSpace(constraint))
-}
-
-// isDirectory tells a directory from a name, as Terraform does with modules: it begins with a dot or a slash.
-func isDirectory(ref string) bool {
-	return ref == "." || ref == ".." || strings.HasPrefix(ref, "./") || strings.HasPrefix(ref, "../") || path.IsAbs(ref)
+	kind := "a registry"
+	switch from := from.(type) {
+	case source.Catalog:
+		return fromCatalog(from.Name, from.Constraint)
+	case source.Dir:
+		return f.directory(from.Path, by)
+	case source.Git:
+		kind = "a git repository"
+	case source.Archive:
+		kind = "an archive"
+	}
+	return nil, &config.DefinitionError{
+		Summary: fmt.Sprintf("a definition from %s is not built yet", kind),
+		Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue or a directory of the checkout it can",
+	}
 }
 
 // Names lists the catalogue, sorted.
@@ -90,7 +98,7 @@ func fromCatalog(name, constraint string) (*config.Definition, error) {
 func (f Finder) directory(ref string, by *config.Definition) (*config.Definition, error) {
 	if by != nil && by.Dir == "" {
 		folder := path.Join(by.Folder, ref)
-		if path.IsAbs(ref) || !fs.ValidPath(folder) {
+		if !fs.ValidPath(folder) {
 			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
@@ -100,11 +108,7 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 	if by != nil {
 		dir = by.Dir
 	}
-	full := ref
-	if !path.IsAbs(ref) {
-		full = path.Join(dir, ref)
-	}
-	at := f.Files.Resolve(path.Clean(full))
+	at := f.Files.Resolve(path.Join(dir, ref))
 	switch {
 	case !at.Inside:
 		return nil, &config.DefinitionError{

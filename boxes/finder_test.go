@@ -58,7 +58,7 @@ func TestDirectories(t *testing.T) {
 	for ref, want := range map[string]string{
 		"./boxes/web": "boxes/web/box.hcl sub/boxes/web /p/sub/boxes/web",
 		"../shared":   "../shared/box.hcl shared /p/shared",
-		"/p/shared":   "../shared/box.hcl shared /p/shared",
+		"/p/shared":   "is a path of one machine",
 		"./nowhere":   "no such directory: ./nowhere",
 		"./empty":     "no box.hcl in empty",
 		"./file":      "./file is no directory",
@@ -66,7 +66,7 @@ func TestDirectories(t *testing.T) {
 		"./linked":    "box.hcl in ./linked is a link out of its directory",
 		"./out":       "the definition ./out lies outside the checkout, which is not built yet",
 		"../../x":     "the definition ../../x lies outside the checkout, which is not built yet",
-		"/outside":    "the definition /outside lies outside the checkout, which is not built yet",
+		"/outside":    "is a path of one machine",
 	} {
 		def, err := finder().Definition(ref, nil)
 		got := fmt.Sprint(err)
@@ -103,9 +103,9 @@ func TestDirectoryOfDefinition(t *testing.T) {
 // TestNames: what is no name of the catalogue is told, with what may have been meant.
 func TestNames(t *testing.T) {
 	for ref, want := range map[string]string{
-		"go": "", "go@~> 1.25": "", "postgress": `did you mean "postgres"?`, "": "there are: alpine", "boxes": "\"./boxes\"",
-		"git::https://example.com/x": "is not built yet", "oci://example.com/x:1": "is not built yet", "a/b": "is not built yet",
-		"github.com/org/repo": "is not built yet", "..hidden": "there are:", "go/../node": "is not built yet",
+		"go": "", "go@~> 1.25": "", "postgress": `did you mean "postgres"?`, "": "the source is empty", "boxes": "\"./boxes\"",
+		"git::https://example.com/x": "a git repository is not built yet", "oci://example.com/x:1": "a registry is not built yet",
+		"./x.box": "an archive is not built yet", "a/b": "./a/b", "github.com/org/repo": "git::https", "..hidden": "..hidden", "go/../node": "does not say what it is", "go@": "is no version constraint",
 	} {
 		_, err := finder().Definition(ref, nil)
 		text := ""
