@@ -28,7 +28,7 @@ const catalogDir = "catalog"
 // Finder finds what `from` names in one checkout. It implements [config.Definitions].
 type Finder struct {
 	// Files is the checkout, Folder the Envfile's directory in it, and Dir that directory on the host, as in
-	// [config.Values].
+	// [config.Values]. Without Files there are no directories.
 	Files  config.Files
 	Folder string
 	Dir    string
@@ -103,6 +103,9 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
 		return read(by.Tree, &config.Definition{Tree: by.Tree, Folder: folder, File: file})
+	}
+	if f.Files == nil {
+		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which a directory would be relative to"}
 	}
 	dir := f.Dir
 	if by != nil {

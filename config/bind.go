@@ -43,7 +43,8 @@ func (e *evaluation) bindVariable(b *binding) cty.Value {
 		}
 	}
 	d := e.decodeSome(b.node, "sensitive", "nullable")
-	v, at := cty.NilVal, b.m.at
+	var v cty.Value
+	at := b.m.at
 	switch {
 	case b.fixed != nil:
 		v = *b.fixed

@@ -141,20 +141,13 @@ func (in *inheritance) choose(m *module) {
 		in.p.errorf(m.at, "%q is no constraint on a version", clip(m.def.Constraint)).detail = "expected " + what
 		return
 	}
-	v, diags := list.attr.last().expr.Value(nil)
-	if diags.HasErrors() || !v.CanIterateElements() {
+	all, ok := writtenVersions(list)
+	if !ok {
 		in.p.errorf(list.attr.at(), "`versions`: expected a list of strings that are written out")
 		return
 	}
 	best := ""
-	var all []string
-	for it := v.ElementIterator(); it.Next(); {
-		_, item := it.Element()
-		if !isString(item) {
-			continue
-		}
-		s := item.AsString()
-		all = append(all, s)
+	for _, s := range all {
 		if v := withoutZeros(s); semver.IsValid("v"+v) && versionAllowed(constraint, v) && (best == "" || semver.Compare("v"+withoutZeros(best), "v"+v) < 0) {
 			best = s
 		}
@@ -165,6 +158,20 @@ func (in *inheritance) choose(m *module) {
 	}
 	fixed := cty.StringVal(best)
 	version.fixed = &fixed
+}
+
+// writtenVersions reads local.versions, which nothing is evaluated for.
+func writtenVersions(b *binding) (all []string, ok bool) {
+	v, diags := b.attr.last().expr.Value(nil)
+	if diags.HasErrors() || !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
+		return nil, false
+	}
+	for it := v.ElementIterator(); it.Next(); {
+		if _, item := it.Element(); isString(item) {
+			all = append(all, item.AsString())
+		}
+	}
+	return all, true
 }
 
 // withoutZeros takes the zeros away that lead a number: 24.04 is a version to people, but no semantic one.

@@ -2,8 +2,10 @@ package config_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -179,6 +181,41 @@ func FuzzMerge(f *testing.F) {
 		under, _, slower := loaded(t, config.Source{Name: config.FileName, Data: envfile}, config.Source{Name: config.LocalFileName})
 		if diff := cmp.Diff(alone, under); diff != "" && !slow && !slower {
 			t.Errorf("an empty layer changed the project:\n%s", diff)
+		}
+	})
+}
+
+// FuzzDefinition reads a box.hcl, from elsewhere and of the checkout: findings have a place in it or in the Envfile, nothing
+// of the project gets into a box from elsewhere, and the same text gives the same twice.
+func FuzzDefinition(f *testing.F) {
+	for _, name := range slices.Sorted(maps.Keys(definitions())) {
+		f.Add([]byte(definitions()[name]))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for _, from := range []string{"x", "./src"} {
+			all := definitions()
+			all[from] = string(text)
+			v := values()
+			v.Definitions = all
+			source := config.Source{Name: "Envfile", Data: fmt.Appendf(nil, "box \"a\" {\n image = \"y\"\n from = %q\n with = { n = 1, version = null }\n}", from)}
+			project, list := config.Load(ctx, v, source)
+			if (project == nil) != list.HasErrors() {
+				t.Errorf("project %v, findings %v", project != nil, list)
+			}
+			checkFindings(t, list, []config.Source{
+				source, {Name: path.Join(from, "box.hcl"), Data: text}, {Name: "go/box.hcl", Data: []byte(all["go"])},
+				{Name: "app/box.hcl", Data: []byte(all["app"])}, {Name: "deep/box.hcl", Data: []byte(all["deep"])},
+				{Name: "secret/box.hcl", Data: []byte(all["secret"])}, {Name: "cycle/box.hcl", Data: []byte(all["cycle"])},
+				{Name: "cycle2/box.hcl", Data: []byte(all["cycle2"])}, {Name: "src/box.hcl", Data: []byte(all["./src"])},
+			})
+			if project != nil {
+				checkStrings(t, reflect.ValueOf(*project), "project")
+				if from == "x" && strings.Contains(cmp.Diff(nil, project.Boxes), homeDir+"/shop/") && !strings.Contains(string(text), "shop") && len(project.Boxes[0].Shares) == 0 {
+					t.Error("a definition from elsewhere knows where the checkout lies")
+				}
+			}
 		}
 	})
 }

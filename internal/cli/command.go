@@ -74,13 +74,13 @@ func (a *app) refusing(name, instead string) *cli.Command {
 // absence is a command that is not built, and what does its work until then.
 type absence struct{ name, instead string }
 
-const withoutBoxes = "images, packages and setup blocks stand in the Envfile itself; template blocks hold what several boxes share"
+const withoutBoxes = "definitions are those of the catalogue (envy box list), and directories of the checkout"
 
 func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
-		{"box list", withoutBoxes}, {"box show", withoutBoxes}, {"box add", withoutBoxes}, {"box remove", withoutBoxes},
+		{"box add", withoutBoxes}, {"box remove", withoutBoxes},
 		{"box update", withoutBoxes}, {"box outdated", withoutBoxes}, {"box prune", withoutBoxes}, {"box push", withoutBoxes},
 		{"package", "docker commit and docker save carry a box's file system elsewhere"},
 		{"lock", "image references with a digest (image = \"name@sha256:…\") are pinned without a lock file"},

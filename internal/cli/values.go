@@ -22,9 +22,9 @@ import (
 
 // values is all that evaluation takes from outside the Envfile.
 func (s *session) values(p *place) (config.Values, error) {
-	tree := files{FS: p.checkout.FS(), checkout: p.checkout}
+	finder := finderOf(p)
 	v := config.Values{
-		Files: tree, Definitions: boxes.Finder{Files: tree, Folder: p.checkout.Sub(), Dir: p.checkout.Dir()},
+		Files: finder.Files, Definitions: finder,
 		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,
 		DefaultName: projectName(p.checkout.Dir()), Version: s.app.m.Version, Env: s.app.m.LookupEnv,
 		Host: config.Host{
@@ -48,6 +48,11 @@ func (s *session) values(p *place) (config.Values, error) {
 		v.VarFiles = append(v.VarFiles, config.Source{Name: name, Data: data})
 	}
 	return v, nil
+}
+
+// finderOf finds the definitions that a checkout's files name.
+func finderOf(p *place) boxes.Finder {
+	return boxes.Finder{Files: files{FS: p.checkout.FS(), checkout: p.checkout}, Folder: p.checkout.Sub(), Dir: p.checkout.Dir()}
 }
 
 // sockets are the places of the engine's socket, as they are named and behind links: a share of one is for the gate.

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/envyhq/envy/boxes"
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/view"
+)
+
+func (a *app) boxListCommand() *cli.Command {
+	return a.command("list", "the boxes of the catalogue", "", func(ctx context.Context, c *cli.Context, s *session) error {
+		if _, err := atMost(c, 0); err != nil {
+			return err
+		}
+		return s.listBoxes(ctx)
+	})
+}
+
+func (a *app) boxShowCommand() *cli.Command {
+	return a.command("show", "what a definition says, and what it takes", "NAME|DIRECTORY", func(ctx context.Context, c *cli.Context, s *session) error {
+		names, err := atMost(c, 1)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return &usageError{text: "envy box show takes what `from` would say", hint: "envy box show go"}
+		}
+		return s.showBox(ctx, names[0])
+	})
+}
+
+// definitionsJSON is the document of box list and box show.
+type definitionsJSON struct {
+	Format  string           `json:"format"` // "envy.boxes"
+	Version int              `json:"version"`
+	Boxes   []definitionJSON `json:"boxes"`
+}
+
+type definitionJSON struct {
+	Name      string         `json:"name"`
+	File      string         `json:"file"` // as messages call it
+	About     string         `json:"about"`
+	Versions  []string       `json:"versions"` // those that a constraint chooses from
+	Variables []variableJSON `json:"variables"`
+	Text      string         `json:"text,omitempty"` // of box show: box.hcl
+}
+
+type variableJSON struct {
+	Name        string `json:"name"`
+	Type        string `json:"type,omitempty"` // absent: any
+	Description string `json:"description,omitempty"`
+	Default     string `json:"default,omitempty"` // as written; absent: one must be given
+}
+
+// describeBox reads what a definition says.
+func describeBox(ctx context.Context, f boxes.Finder, name string) (definitionJSON, []byte, error) {
+	def, err := f.Definition(name, nil)
+	var known *config.DefinitionError
+	if errors.As(err, &known) {
+		return definitionJSON{}, nil, diag.List{{Summary: known.Summary, Detail: known.Detail, Hint: known.Hint}}.Err()
+	}
+	if err != nil {
+		return definitionJSON{}, nil, err
+	}
+	doc, list := config.Describe(ctx, def)
+	if err := list.Err(); err != nil {
+		return definitionJSON{}, nil, err
+	}
+	d := definitionJSON{Name: name, File: def.File, About: doc.About, Versions: append([]string{}, doc.Versions...), Variables: []variableJSON{}}
+	for _, v := range doc.Variables {
+		d.Variables = append(d.Variables, variableJSON(v))
+	}
+	return d, def.Data, nil
+}
+
+func (s *session) listBoxes(ctx context.Context) error {
+	document := definitionsJSON{Format: "envy.boxes", Version: resultVersion, Boxes: []definitionJSON{}}
+	t := view.Table{Header: []string{"BOX", "VERSIONS", ""}}
+	for _, name := range boxes.Names() {
+		d, _, err := describeBox(ctx, boxes.Finder{}, name)
+		if err != nil {
+			return err
+		}
+		document.Boxes = append(document.Boxes, d)
+		about, _, _ := strings.Cut(d.About, ". ")
+		t.Rows = append(t.Rows, []view.Cell{{Text: name}, {Text: strings.Join(d.Versions, ", ")}, {Text: strings.TrimSuffix(about, ".")}})
+	}
+	switch s.g.format {
+	case view.JSON:
+		return s.view.JSON(document)
+	case view.Quiet:
+		return s.view.Out.Print(s.view.Out.Text().Add(strings.Join(boxes.Names(), "\n"), "\n"))
+	}
+	return s.view.Out.Table(t)
+}
+
+func (s *session) showBox(ctx context.Context, name string) error {
+	finder := boxes.Finder{}
+	if strings.HasPrefix(name, ".") { // relative to the Envfile
+		p, err := s.open()
+		if err != nil {
+			return err
+		}
+		finder = finderOf(p)
+	}
+	d, text, err := describeBox(ctx, finder, name)
+	if err != nil {
+		return err
+	}
+	switch s.g.format {
+	case view.JSON:
+		d.Text = string(text)
+		return s.view.JSON(definitionsJSON{Format: "envy.boxes", Version: resultVersion, Boxes: []definitionJSON{d}})
+	case view.Quiet:
+		return s.view.Out.Print(s.view.Out.Text().Add(string(text)))
+	}
+	if len(d.Variables) > 0 {
+		t := view.Table{Header: []string{"VARIABLE", "TYPE", "DEFAULT", ""}}
+		for _, v := range d.Variables {
+			t.Rows = append(t.Rows, []view.Cell{{Text: v.Name}, {Text: v.Type}, {Text: v.Default}, {Text: v.Description}})
+		}
+		if err := s.view.Out.Table(t); err != nil {
+			return err
+		}
+	}
+	return s.view.Out.Print(s.view.Out.Text().Add("\n", string(text)))
+}
