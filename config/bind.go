@@ -108,7 +108,7 @@ func (e *evaluation) scopeOf(l layer) *hcl.EvalContext {
 		return e.scope()
 	}
 	vars, locals := map[string]cty.Value{}, map[string]cty.Value{}
-	for _, need := range m.file.needs[l.expr] {
+	for _, need := range keys(m.file.needs[l.expr]) {
 		if name, ok := strings.CutPrefix(need, "var."); ok {
 			vars[name] = e.bind(m.vars[name])
 			continue

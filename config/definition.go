@@ -49,7 +49,7 @@ type definitionFile struct {
 	root *node
 	box  *node
 	// needs names the variables and locals of each expression, as "var.x".
-	needs map[hclsyntax.Expression][]string
+	needs map[hclsyntax.Expression]map[string]bool
 }
 
 // definitionSchema is the language of box.hcl.
@@ -71,7 +71,7 @@ func parseDefinition(p *problems, def *Definition) *definitionFile {
 	if !ok || root == nil {
 		return nil
 	}
-	file := &definitionFile{root: root, box: root.find("box", ""), needs: map[hclsyntax.Expression][]string{}}
+	file := &definitionFile{root: root, box: root.find("box", ""), needs: map[hclsyntax.Expression]map[string]bool{}}
 	if file.box == nil {
 		if len(p.found) == before {
 			at := hcl.Range{Filename: def.File, Start: hcl.InitialPos, End: hcl.InitialPos}
@@ -88,17 +88,8 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 		in.p.errorf(at, "`from`: there are no definitions here").detail = "only template.NAME can stand here"
 		return nil
 	}
-	var parent *Definition
-	if by != nil {
-		parent = by.def
-	}
-	def, err := in.definitions.Definition(ref, parent)
-	if err != nil {
-		pr := in.p.errorf(at, "`from`: %s", err)
-		var known *DefinitionError
-		if errors.As(err, &known) {
-			pr.detail, pr.hint = known.Detail, known.Hint
-		}
+	def := in.find(ref, at, by)
+	if def == nil {
 		return nil
 	}
 	for m := by; m != nil; m = m.parent {
@@ -120,12 +111,39 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 	if file == nil {
 		return nil
 	}
+	if in.taken += file.root.size(); in.taken > maxInherited {
+		in.tooMuch(at)
+		return nil
+	}
 	m := newModule(def, file, by, at)
 	in.modules = append(in.modules, m)
 	if def.Constraint != "" {
 		in.choose(m)
 	}
 	return m
+}
+
+// find asks for a definition, once for each name in each file.
+func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
+	var parent *Definition
+	key := [2]string{"", ref}
+	if by != nil {
+		parent, key[0] = by.def, by.def.File
+	}
+	if def := in.found[key]; def != nil {
+		return def
+	}
+	def, err := in.definitions.Definition(ref, parent)
+	if err != nil {
+		pr := in.p.errorf(at, "`from`: %s", err)
+		var known *DefinitionError
+		if errors.As(err, &known) {
+			pr.detail, pr.hint = known.Detail, known.Hint
+		}
+		return nil
+	}
+	in.found[key] = def
+	return def
 }
 
 // choose fixes var.version to the highest of the versions that the definition lists in local.versions and the constraint

@@ -170,7 +170,8 @@ func TestDefinitionErrors(t *testing.T) {
 			[]string{"n/box.hcl:3,14 `env` cannot be used in a definition from elsewhere", "n/box.hcl:3,31 `project` cannot be used", "n/box.hcl:3,48 `box` cannot be used", "n/box.hcl:3,64 `host` cannot be used", "n/box.hcl:3,78 `abspath` cannot be used"}},
 		"files out of its tree": {shelf{"n": "box {\n image = \"x\"\n env = { A = file(\"../../etc/passwd\"), B = 1 }\n}", "m": "box {\n image = \"x\"\n env = { A = file(\"/etc/passwd\") }\n}"}, "box \"a\" { from = \"n\" }\nbox \"b\" { from = \"m\" }",
 			[]string{"n/box.hcl:3,20 Invalid function argument", "m/box.hcl:3,20 Invalid function argument"}},
-		"a template's env": {shelf{"n": "box {\n image = \"x\"\n env = { A = templatefile(\"t\", {}) }\n}"}, `box "a" { from = "n" }`, []string{"n/box.hcl:3,28 Invalid function argument | sees only its own files"}},
+		"the project's variables": {shelf{"n": "box {\n image = \"x\"\n env_file = \"dev.env\"\n}"}, `box "a" { from = "n" }`, []string{"n/box.hcl:3,13 `env_file` cannot stand in a definition from elsewhere"}},
+		"a template's env":        {shelf{"n": "box {\n image = \"x\"\n env = { A = templatefile(\"t\", {}) }\n}"}, `box "a" { from = "n" }`, []string{"n/box.hcl:3,28 Invalid function argument | sees only its own files"}},
 		"a secret in an image": {shelf{"n": "variable \"key\" {\n sensitive = true\n}\nbox { image = \"x:${var.key}\" }"}, "box \"a\" {\n from = \"n\"\n with = { key = \"hunter2\" }\n}",
 			[]string{"n/box.hcl:4,15 `image`: a sensitive value cannot stand here"}},
 	} {
@@ -287,6 +288,47 @@ func TestDefinitionLimits(t *testing.T) {
 			}
 			if tc.want == "" && len(list) > 0 || !strings.Contains(text, tc.want) {
 				t.Errorf("got %s", text)
+			}
+		})
+	}
+}
+
+// TestDefinitionGrowth: what is small where it is written may be large where it is used; each of these ends.
+func TestDefinitionGrowth(t *testing.T) {
+	var variables, reads, chain strings.Builder
+	for i := range 8_000 {
+		fmt.Fprintf(&variables, "variable \"v%d\" { default = 1 }\n", i)
+		fmt.Fprintf(&reads, "  L%d = var.v%d\n", i, i)
+		fmt.Fprintf(&chain, "  c%d = local.c%d\n", i, i+1)
+	}
+	all := shelf{
+		"wide":  variables.String() + "box {\n image = \"x\"\n labels = {\n" + reads.String() + " }\n}",
+		"whole": variables.String() + "box {\n image = \"x\"\n env = { A = length(var), B = length(var) }\n}",
+		"long":  "locals {\n" + chain.String() + "  c8000 = \"x\"\n}\nbox { image = local.c0 }",
+	}
+	many := func(from string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "box \"b%d\" { from = %q }\n", i, from)
+		}
+		return b.String()
+	}
+	for name, tc := range map[string]struct{ text, want string }{
+		"one of many variables":   {many("wide", 1), ""},
+		"many of many variables":  {many("wide", 40), "definitions come to more than"},
+		"a list of the same":      {"box \"a\" { from = [" + strings.Repeat("\"wide\", ", 2_000) + "] }", "wide/box.hcl is named twice"},
+		"the whole scope":         {many("whole", 3), ""},
+		"a long chain":            {many("long", 3), ""},
+		"many that are not there": {many("nope", 2_000), "no box nope"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, list := loadWith(t, all, tc.text)
+			text := ""
+			for _, d := range list {
+				text += d.Summary + "\n"
+			}
+			if tc.want == "" && text != "" || !strings.Contains(text, tc.want) {
+				t.Errorf("got %.500s", text)
 			}
 		})
 	}

@@ -138,16 +138,35 @@ func (e *evaluation) run() *Project {
 
 func (e *evaluation) evalLocals(t tier) {
 	for _, l := range e.file.locals {
+		if e.late {
+			break
+		}
 		if l.tier != t {
 			continue
 		}
-		v, ok := e.value(l.attr, l.attr.layers[0])
+		v, ok := e.valueIn(l.attr, l.attr.layers[0], e.localScope(l))
 		if !ok {
 			v = cty.DynamicVal
 		}
 		e.locals[l.attr.name] = v
-		e.base = nil
 	}
+	e.base = nil
+}
+
+// localScope is what a local sees: of its kind only those that it reads, so that many cost no more than each.
+func (e *evaluation) localScope(l *local) *hcl.EvalContext {
+	read := map[string]cty.Value{}
+	for _, name := range l.reads {
+		if v, ok := e.locals[name]; ok {
+			read[name] = v
+		}
+	}
+	if l.whole {
+		read = e.locals
+	}
+	child := e.scope().NewChild()
+	child.Variables = map[string]cty.Value{"local": cty.ObjectVal(read)}
+	return child
 }
 
 // project settles the project's name and checks `requires`.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,16 +200,20 @@ func (e *evaluation) writableGate(pr *Project) {
 			}
 		}
 	}
-	folders := keys(writable)
 	for _, b := range pr.Boxes {
 		for _, s := range b.Shares {
-			i := slices.IndexFunc(folders, func(folder string) bool { return within(folder, s.Source.Path) })
-			if i < 0 {
+			folder := ""
+			for at := s.Source.Path; at != "/"; {
+				if at = path.Dir(at); writable[at] != "" {
+					folder = at // the outermost
+				}
+			}
+			if folder == "" {
 				continue
 			}
 			n := e.file.root.find("box", b.Label).find("share", s.Label)
 			place := shownPlace(s.Source.Location)
-			e.gate.add(GateWritable, n.labelAt, place, "box %q shares %s, which lies in a folder that box %q can write", b.Label, place, writable[folders[i]])
+			e.gate.add(GateWritable, n.labelAt, place, "box %q shares %s, which lies in a folder that box %q can write", b.Label, place, writable[folder])
 		}
 	}
 }

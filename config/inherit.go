@@ -21,10 +21,11 @@ type inheritance struct {
 	p           *problems
 	definitions Definitions
 	templates   map[string]*node
-	made        map[*node]*node // templates with what they are made from
-	depth       map[*node]int   // definitions in a row, up to and with this one
-	path        []*node         // the templates that are being made
-	taken       int             // attributes and blocks that were taken over
+	made        map[*node]*node           // templates with what they are made from
+	depth       map[*node]int             // definitions in a row, up to and with this one
+	path        []*node                   // the templates that are being made
+	taken       int                       // attributes and blocks that were taken over
+	found       map[[2]string]*Definition // by the file that names them, "" for the Envfile, and what it says
 	files       map[string]*definitionFile
 	sources     []Source             // of definitions
 	named       map[string]hcl.Range // where a definition's file is named first
@@ -36,7 +37,7 @@ type inheritance struct {
 func (f *Envfile) inherit(p *problems, definitions Definitions) {
 	in := inheritance{
 		p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
-		files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
+		found: map[[2]string]*Definition{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
 	}
 	for _, n := range f.root.all("template") {
 		in.templates[n.label] = n
@@ -96,6 +97,10 @@ func (in *inheritance) tooDeep(at hcl.Range) {
 	in.p.errorf(at, "more than %d definitions in a row", maxDefinitions)
 }
 
+func (in *inheritance) tooMuch(at hcl.Range) {
+	in.p.errorf(at, "definitions come to more than %d attributes and blocks where they are used", maxInherited)
+}
+
 // make lays a block over what its `from` names; without one it is the block itself. by is the definition it stands in.
 func (in *inheritance) make(n *node, by *module) *node {
 	from, with := n.attrs["from"], n.attrs["with"]
@@ -121,7 +126,7 @@ func (in *inheritance) make(n *node, by *module) *node {
 		}
 		in.depth[n] = max(in.depth[n], in.depth[t], in.depth[part.template])
 		if in.taken += t.size(); in.taken > maxInherited {
-			in.p.errorf(part.at, "definitions come to more than %d attributes and blocks where they are used", maxInherited)
+			in.tooMuch(part.at)
 			break
 		}
 		mergeNode(out, t.copy(n.schema))
@@ -149,7 +154,6 @@ func (in *inheritance) part(r origin) *node {
 		in.tooDeep(r.at)
 		return newNode(n.schema)
 	}
-	in.taken += m.file.root.size()
 	made := in.make(n, m)
 	made.modules = append([]*module{m}, made.modules...)
 	in.depth[made] = in.depth[n] + 1
@@ -268,9 +272,13 @@ func (in *inheritance) reference(expr hclsyntax.Expression, by *module) (origin,
 	name := attrStep(traversal.Traversal, 1)
 	if r.template = in.templates[name]; r.template == nil {
 		pr := in.p.errorf(r.at, "no template %q", clip(name))
-		pr.suggest(name, keys(in.templates))
-		if pr.hint == "" && len(in.templates) > 0 {
-			pr.detail = "there are: " + strings.Join(keys(in.templates), ", ")
+		if pr.many {
+			return r, false
+		}
+		names := keys(in.templates)
+		pr.suggest(name, names)
+		if pr.hint == "" && len(names) > 0 && len(names) < 20 {
+			pr.detail = "there are: " + strings.Join(names, ", ")
 		}
 		return r, false
 	}

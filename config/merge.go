@@ -29,11 +29,16 @@ func mergeNode(dst, src *node) {
 	for name := range src.refused {
 		dst.refused[name] = true
 	}
+	siblings := make(map[blockKey]*node, len(dst.children))
+	for _, child := range dst.children {
+		siblings[child.key()] = child
+	}
 	for _, child := range src.children {
-		if prior := dst.find(child.schema.name, child.label); prior != nil && !child.schema.repeated {
+		if prior := siblings[child.key()]; prior != nil && !child.schema.repeated {
 			mergeNode(prior, child)
 			continue
 		}
+		siblings[child.key()] = child
 		dst.children = append(dst.children, child)
 	}
 }

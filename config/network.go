@@ -57,16 +57,16 @@ func (e *evaluation) topNetwork(v values) *Network {
 func (r *boxReader) join(v values, at diag.Range) {
 	n := v.node
 	j := &Join{Label: n.label, Aliases: v.strs("aliases"), IP: v.str("ip"), Range: at}
-	var names []string
-	for _, net := range r.pr.Networks {
-		names = append(names, net.Label)
-		if net.Label == n.label {
-			j.Network = net
-		}
+	if i := slices.IndexFunc(r.pr.Networks, func(net *Network) bool { return net.Label == n.label }); i >= 0 {
+		j.Network = r.pr.Networks[i]
 	}
 	if j.Network == nil && n.label != "default" {
+		names := []string{"default"}
+		for _, net := range r.pr.Networks {
+			names = append(names, net.Label)
+		}
 		p := r.e.p.errorf(n.labelAt, "no network %q", n.label)
-		if p.suggest(n.label, append(names, "default")); p.hint == "" {
+		if p.suggest(n.label, names); p.hint == "" {
 			p.hint = fmt.Sprintf("declare it at top level: network %q {}", n.label)
 		}
 		return

@@ -152,6 +152,8 @@ type reader struct {
 	src []byte
 	// syntax are the errors of the parser. Those inside one attribute's value are taken off: the parser goes on behind it.
 	syntax []hcl.Range
+	// blocks finds the blocks of each parent.
+	blocks map[*node]map[blockKey]*node
 }
 
 // body reads native syntax.
@@ -333,7 +335,15 @@ func checkLabel(k labelKind, s string) string {
 // second block of the same name in one file is an error.
 func (r *reader) place(n, child *node) *node {
 	if !child.schema.repeated {
-		prior := n.find(child.schema.name, child.label)
+		siblings := r.blocks[n]
+		if siblings == nil {
+			siblings = map[blockKey]*node{}
+			if r.blocks == nil {
+				r.blocks = map[*node]map[blockKey]*node{}
+			}
+			r.blocks[n] = siblings
+		}
+		prior := siblings[child.key()]
 		if prior != nil && child.schema.free {
 			return prior
 		}
@@ -341,55 +351,8 @@ func (r *reader) place(n, child *node) *node {
 			r.p.errorf(child.header, "%s is written twice", child.describe()).detail = fmt.Sprintf("the first stands at line %d", prior.header.Start.Line)
 			return nil
 		}
+		siblings[child.key()] = child
 	}
 	n.children = append(n.children, child)
 	return child
-}
-
-// find returns the child block of a type and label.
-func (n *node) find(name, label string) *node {
-	for _, c := range n.children {
-		if c.schema.name == name && c.label == label {
-			return c
-		}
-	}
-	return nil
-}
-
-// all returns the child blocks of a type.
-func (n *node) all(name string) []*node {
-	var list []*node
-	for _, c := range n.children {
-		if c.schema.name == name {
-			list = append(list, c)
-		}
-	}
-	return list
-}
-
-// describe names the block for a message.
-func (n *node) describe() string {
-	switch {
-	case n.schema.name == "":
-		return "the file"
-	case n.schema.label == labelNone:
-		return "the block `" + n.schema.name + "`"
-	}
-	return fmt.Sprintf("%s %q", n.schema.name, n.label)
-}
-
-func (b *block) attrNames() []string {
-	var names []string
-	for _, a := range b.attrs {
-		names = append(names, a.name)
-	}
-	return names
-}
-
-func (b *block) blockNames() []string {
-	var names []string
-	for _, c := range b.blocks {
-		names = append(names, c.name)
-	}
-	return names
 }

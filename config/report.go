@@ -14,6 +14,8 @@ import (
 const (
 	maxProblems = 50  // then a count
 	maxExcerpt  = 200 // columns of an excerpt
+
+	maxCandidates = 5000 // names that a misspelt one is compared with
 )
 
 // problem is one finding on its way to a diagnostic.
@@ -23,10 +25,14 @@ type problem struct {
 	detail  string
 	hint    string
 	at      hcl.Range
+	many    bool // one of so many that it is not told, and nothing is looked for
 }
 
 // suggest sets a hint when the name is near to one of the candidates.
 func (p *problem) suggest(name string, candidates []string) {
+	if p.many || len(candidates) > maxCandidates {
+		return
+	}
 	for _, written := range []string{name, strings.ToLower(name), strings.ToUpper(name)} {
 		near := diag.Suggest(written, candidates)
 		for _, c := range candidates {
@@ -80,6 +86,7 @@ func (p *problems) addSource(s Source) {
 
 func (p *problems) add(pr *problem) *problem {
 	p.found = append(p.found, pr)
+	pr.many = len(p.found) > 4*maxProblems
 	return pr
 }
 

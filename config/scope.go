@@ -23,6 +23,7 @@ type local struct {
 	attr  *attr
 	tier  tier
 	reads []string // names of locals
+	whole bool     // it reads local as one value
 	state int      // of the depth-first walk
 }
 
@@ -31,7 +32,8 @@ type scope struct {
 	file    *Envfile
 	p       *problems
 	locals  map[string]*local
-	vars    []string
+	vars    map[string]bool
+	names   struct{ vars, locals, boxes []string } // sorted, for suggestions
 	boxes   map[string]*node
 	box     *node    // self; nil outside boxes
 	open    bool     // box is a template, to which boxes add what it lacks
@@ -44,11 +46,11 @@ type scope struct {
 
 // check finds every name that cannot be right whatever the values are, and orders the locals.
 func (f *Envfile) check(p *problems) {
-	s := scope{file: f, p: p, locals: map[string]*local{}, boxes: map[string]*node{}, fnNames: functionNames()}
+	s := scope{file: f, p: p, locals: map[string]*local{}, vars: map[string]bool{}, boxes: map[string]*node{}, fnNames: functionNames()}
 	for _, n := range f.root.children {
 		switch n.schema.name {
 		case "variable":
-			s.vars = append(s.vars, n.label)
+			s.vars[n.label] = true
 		case "box":
 			s.boxes[n.label] = n
 		case "locals":
@@ -57,6 +59,7 @@ func (f *Envfile) check(p *problems) {
 			}
 		}
 	}
+	s.names.vars, s.names.locals, s.names.boxes = keys(s.vars), keys(s.locals), keys(s.boxes)
 	s.orderLocals(f)
 	s.resolveModules(f)
 	for _, n := range f.root.children {
@@ -77,6 +80,7 @@ func (s scope) orderLocals(f *Envfile) {
 		l := s.locals[name]
 		for _, t := range l.attr.layers[0].expr.Variables() {
 			l.tier = max(l.tier, directTier(t))
+			l.whole = l.whole || t.RootName() == "local" && attrStep(t, 1) == ""
 			if step := attrStep(t, 1); t.RootName() == "local" && s.locals[step] != nil {
 				l.reads = append(l.reads, step)
 			}
@@ -267,9 +271,12 @@ func (s scope) read(a *attr, expr hclsyntax.Expression, t hcl.Traversal) {
 	}
 	for _, b := range s.in.bindings(t) {
 		a.self = a.self || b.self
-		if need := b.need(); !contains(s.in.file.needs[expr], need) {
-			s.in.file.needs[expr] = append(s.in.file.needs[expr], need)
+		needs := s.in.file.needs[expr]
+		if needs == nil {
+			needs = map[string]bool{}
+			s.in.file.needs[expr] = needs
 		}
+		needs[b.need()] = true
 	}
 }
 

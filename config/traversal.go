@@ -37,9 +37,13 @@ func (s scope) checkTraversal(a *attr, t hcl.Traversal) {
 	}
 	switch root {
 	case "var":
-		s.known(a, t, 1, "variable", name, s.varNames())
+		if !s.hasVar(name) {
+			s.unknown(a, t, 1, "variable", name, s.varNames())
+		}
 	case "local":
-		s.known(a, t, 1, "local", name, s.localNames())
+		if !s.hasLocal(name) {
+			s.unknown(a, t, 1, "local", name, s.localNames())
+		}
 	case "project":
 		s.known(a, t, 1, "value in project:", name, []string{"name", "dir"})
 	case "host":
@@ -47,9 +51,11 @@ func (s scope) checkTraversal(a *attr, t hcl.Traversal) {
 	case "self":
 		s.checkBoxStep(a, t, 1, s.box, []string{"name", "index", "port"})
 	case "box":
-		if s.known(a, t, 1, "box", name, keys(s.boxes)) {
-			s.checkBoxStep(a, t, 2, s.boxes[name], []string{"name", "port"})
+		if s.boxes[name] == nil {
+			s.unknown(a, t, 1, "box", name, s.names.boxes)
+			return
 		}
+		s.checkBoxStep(a, t, 2, s.boxes[name], []string{"name", "port"})
 	}
 }
 
@@ -57,14 +63,28 @@ func (s scope) varNames() []string {
 	if s.in != nil {
 		return keys(s.in.vars)
 	}
-	return s.vars
+	return s.names.vars
 }
 
 func (s scope) localNames() []string {
 	if s.in != nil {
 		return keys(s.in.locals)
 	}
-	return keys(s.locals)
+	return s.names.locals
+}
+
+func (s scope) hasVar(name string) bool {
+	if s.in != nil {
+		return s.in.vars[name] != nil
+	}
+	return s.vars[name]
+}
+
+func (s scope) hasLocal(name string) bool {
+	if s.in != nil {
+		return s.in.locals[name] != nil
+	}
+	return s.locals[name] != nil
 }
 
 // checkBoxStep checks what is read of a box, from its name or its ports on.
@@ -77,14 +97,16 @@ func (s scope) checkBoxStep(a *attr, t hcl.Traversal, i int, box *node, values [
 	if label == "" {
 		return
 	}
-	var labels []string
-	for _, c := range box.all("port") {
-		labels = append(labels, c.label)
+	// A box may add it to a template.
+	if box.find("port", label) == nil && !(s.open && box == s.box) {
+		var labels []string
+		for _, c := range box.all("port") {
+			labels = append(labels, c.label)
+		}
+		s.unknown(a, t, i+1, fmt.Sprintf("port in box %q:", box.label), label, labels)
+		return
 	}
-	if s.open && box == s.box {
-		labels = append(labels, label) // a box may add it
-	}
-	if s.known(a, t, i+1, fmt.Sprintf("port in box %q:", box.label), label, labels) && i+2 < len(t) {
+	if i+2 < len(t) {
 		if step := attrStep(t, i+2); step != "" {
 			s.known(a, t, i+2, "value of a port:", step, []string{"guest", "host"})
 		}
@@ -95,6 +117,12 @@ func (s scope) known(a *attr, t hcl.Traversal, i int, what, name string, candida
 	if contains(candidates, name) {
 		return true
 	}
+	s.unknown(a, t, i, what, name, candidates)
+	return false
+}
+
+// unknown reports a name that is none of the candidates.
+func (s scope) unknown(a *attr, t hcl.Traversal, i int, what, name string, candidates []string) {
 	p := s.fail(a, t[i].SourceRange(), fmt.Sprintf("no %s `%s`", what, name))
 	p.suggest(name, candidates)
 	if p.hint == "" && len(candidates) > 0 && len(candidates) < 20 {
@@ -103,7 +131,6 @@ func (s scope) known(a *attr, t hcl.Traversal, i int, what, name string, candida
 	if p.hint == "" {
 		s.scriptHint(a, p)
 	}
-	return false
 }
 
 func (s scope) unknownRoot(a *attr, t hcl.Traversal, root string) {
@@ -128,10 +155,10 @@ func (s scope) unknownRoot(a *attr, t hcl.Traversal, root string) {
 	if (p.hint == "" || len(t) == 1) && s.scriptHint(a, p) {
 		return
 	}
-	if p.hint == "" && contains(s.varNames(), root) {
+	if p.hint == "" && s.hasVar(root) {
 		p.hint = fmt.Sprintf("did you mean `var.%s`?", root)
 	}
-	if p.hint == "" && contains(s.localNames(), root) {
+	if p.hint == "" && s.hasLocal(root) {
 		p.hint = fmt.Sprintf("did you mean `local.%s`?", root)
 	}
 	if p.hint == "" && len(t) == 1 && root == strings.ToUpper(root) {

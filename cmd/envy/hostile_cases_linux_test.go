@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 func hostileCheckouts() []hostile {
 	var all []hostile
 	for _, some := range [][]hostile{
-		hostileMounts(), hostileRights(), hostileReads(), hostileThings(), hostileText(), hostileBombs(), hostileProjects(),
+		hostileMounts(), hostileRights(), hostileReads(), hostileThings(), hostileText(), hostileBombs(), hostileCrowds(), hostileProjects(),
 	} {
 		all = append(all, some...)
 	}
@@ -215,6 +216,35 @@ func hostileBombs() []hostile {
 		{name: "a circle of boxes", files: envfile("box \"a\" {\n image = \"busybox:1\"\n depends_on = [\"b\"]\n}\nbox \"b\" {\n image = \"busybox:1\"\n depends_on = [\"a\"]\n}\n"), code: 3, says: "wait for each other"},
 		{name: "a circle of templates", files: envfile("template \"a\" { from = template.b }\ntemplate \"b\" { from = template.a }\nbox \"a\" { from = template.a }\n"), code: 3, says: "made from itself"},
 		{name: "memory beyond numbers", files: inBox("  memory = \"99999999999999999999g\""), code: 3, says: "memory"},
+	}
+}
+
+// hostileCrowds are a mebibyte of the same: what is small for each must not be looked at once for each other.
+func hostileCrowds() []hostile {
+	const one = "box \"a\" {\n image = \"busybox:1\"\n"
+	crowd := func(name, head, each, tail, says string) hostile {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len()+len(each)+len(tail)+20 < 1<<20; i++ {
+			b.WriteString(strings.ReplaceAll(each, "#", strconv.Itoa(i)))
+		}
+		b.WriteString(tail)
+		return hostile{name: "a crowd of " + name, files: envfile(b.String()), code: 3, says: says}
+	}
+	definition := crowd("boxes of one definition", "", "box \"b#\" { from = \"./d\" }\n", "", "more than")
+	definition.files["d/box.hcl"] = crowd("variables", "", "variable \"v#\" { default = 1 }\n", "box { image = \"x\" }\n", "").files["Envfile"]
+	return []hostile{
+		crowd("boxes", "", "box \"b#\"{}\n", "", "no base"),
+		crowd("names that are not there", one+"}\nlocals {\n", "l# = local.x#\n", "}\n", "no local"),
+		crowd("locals", "box \"a\" {}\nlocals {\n", "l# = local.l0\n", "}\n", "no base"),
+		crowd("templates that are not there", "", "template \"b#\" { from = template.c# }\n", "", "no template"),
+		crowd("boxes that are not there", "", "box \"b#\" { image = box.c#.name }\n", "", "no box"),
+		crowd("shares", one, "share \"./#\" { target = \"/t#\" }\n", "}\n", "does not exist"),
+		crowd("networks", "", "network \"n#\" {}\nbox \"b#\" {\n network \"n#\" {}\n}\n", "", "no base"),
+		crowd("unknown attributes", one, "x# = 1\n", "}\n", "no attribute"),
+		crowd("boxes of the catalogue", "", "box \"b#\" { from = \"postgres\" }\n", "", "more than"),
+		crowd("definitions in a list", "box \"a\" { from = [", "\"go\", ", "] }\n", "named twice"),
+		definition,
 	}
 }
 

@@ -2,7 +2,7 @@
 secret "s" {} # ERROR: the block `secret` is not built yet
 cache "c" {} # ERROR: the block `cache` is not built yet
 box "a" {
-  from = "go" # ERROR: `from`: there are no definitions here
+  from = "none" # ERROR: `from`: there are no definitions here
   with = {}
   image = "debian"
   on "up" {} # ERROR: the block `on` is not built yet

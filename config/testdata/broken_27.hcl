@@ -43,7 +43,7 @@ box "what" {
   from = local.x # ERROR: expected the name of a definition, template.NAME, or a list of such
 }
 box "outside" {
-  from = ["go", template.bad] # ERROR: there are no definitions here
+  from = ["none", template.bad] # ERROR: there are no definitions here
 }
 box "twice" {
   from  = [template.bad, template.bad] # ERROR: template.bad is named twice
