@@ -32,7 +32,7 @@ func TestFormat(t *testing.T) {
 
 // TestTemplate: what `envy init` writes loads clean, asks for no trust, and is in canonical style.
 func TestTemplate(t *testing.T) {
-	src := config.Template("shop", "debian:bookworm-slim")
+	src := config.Template(config.Start{Project: "shop", Image: "debian:bookworm-slim"})
 	project := load(t, values(), string(src))
 	if b := project.Boxes[0]; project.Name != "shop" || b.Image != "debian:bookworm-slim" || b.User == "" || len(b.Shares) != 1 || b.Shares[0].Source.Rel != "." {
 		t.Errorf("%+v", b)
@@ -43,12 +43,14 @@ func TestTemplate(t *testing.T) {
 	if formatted, _ := config.Format(src, config.FileName); !bytes.Equal(formatted, src) {
 		t.Errorf("not in canonical style:\n%s", formatted)
 	}
-	odd := config.Template("shop", "x\"\nprivileged = true\ny = \"${1}")
+	odd := config.Template(config.Start{Project: "shop", Image: "x\"\nprivileged = true\ny = \"${1}"})
 	if got := strings.Join(problems(t, values(), string(odd)), "\n"); strings.Count(got, "\n") != 0 || !strings.Contains(got, "`image`") {
 		t.Errorf("what is no image reached the file: %s", got)
 	}
 	uncommented := uncomment(string(src))
-	if got := problems(t, values(), uncommented); len(got) != 0 {
+	v := values()
+	v.Definitions = shelf{"postgres": "variable \"database\" {}\nbox { image = \"x\" }"}
+	if got := problems(t, v, uncommented); len(got) != 0 {
 		t.Errorf("the commented examples are not valid: %v\n%s", got, uncommented)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
@@ -19,15 +20,21 @@ import (
 const defaultImage = "debian:bookworm-slim"
 
 func (a *app) initCommand() *cli.Command {
-	return a.command("init", "write an Envfile to start from", "", func(ctx context.Context, c *cli.Context, s *session) error {
+	return a.command("init", "write an Envfile to start from, on an image or a definition", "[NAME]", func(ctx context.Context, c *cli.Context, s *session) error {
 		names, err := atMost(c, 1)
 		if err != nil {
 			return err
 		}
+		start := config.Start{Image: c.String("image")}
 		if len(names) == 1 {
-			return notImported(names[0])
+			if start, err = startFrom(ctx, names[0], start); err != nil {
+				return err
+			}
 		}
-		return s.init(ctx, c.String("image"), c.String("output"), c.Bool("force"))
+		if start.From != "" && c.IsSet("image") {
+			return &usageError{text: "a definition and --image are two bases; give one of them"}
+		}
+		return s.init(ctx, start, c.String("output"), c.Bool("force"))
 	},
 		&cli.StringFlag{Name: "image", Usage: "the box's base `IMAGE`", Value: defaultImage},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; - is stdout", DefaultText: "Envfile"},
@@ -43,19 +50,33 @@ func foreignFiles() []string {
 	}
 }
 
-// notImported refuses what is named on the command line.
-func notImported(name string) error {
+// startFrom takes a definition of the catalogue: what runs a command stands beside the box to work in, what idles is made
+// that box. Other tools' files are refused by name.
+func startFrom(ctx context.Context, name string, start config.Start) (config.Start, error) {
 	for _, f := range foreignFiles() {
 		if filepath.Base(f) == filepath.Base(name) {
-			return &notBuiltError{"importing a " + filepath.Base(f), "envy init without operands writes an Envfile to fill in by hand"}
+			return start, &notBuiltError{"importing a " + filepath.Base(f), "envy init without operands writes an Envfile to fill in by hand"}
 		}
 	}
-	return &notBuiltError{
-		fmt.Sprintf("the catalogue of boxes (%q)", name), "envy init --image IMAGE writes an Envfile on an image of your choice",
+	if _, _, err := describeBox(ctx, boxes.Finder{}, name); err != nil {
+		return start, err
 	}
+	trial := fmt.Sprintf("box \"trial\" { from = %s }", quote(name))
+	project, list := config.Load(ctx, config.Values{
+		Files: anywhere{}, DefaultName: "trial", Definitions: boxes.Finder{},
+	}, config.Source{Name: "the catalogue", Data: []byte(trial)})
+	if err := list.Err(); err != nil {
+		return start, err
+	}
+	if project.Boxes[0].Idles() {
+		start.From = name
+	} else {
+		start.Service = name
+	}
+	return start, nil
 }
 
-func (s *session) init(ctx context.Context, image, output string, force bool) error {
+func (s *session) init(ctx context.Context, start config.Start, output string, force bool) error {
 	path := s.g.file
 	if path == "" {
 		path = filepath.Join(s.g.dir, hostfs.Envfile)
@@ -64,9 +85,10 @@ func (s *session) init(ctx context.Context, image, output string, force bool) er
 		path = inDir(s.g.dir, output)
 	}
 	dir := filepath.Dir(path)
-	text := config.Template(projectName(dir), image)
-	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
-		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", image)}
+	start.Project = projectName(dir)
+	text := config.Template(start)
+	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir, Definitions: boxes.Finder{}}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
+		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", start.Image)}
 	}
 	if output == "-" {
 		return s.view.Out.Print(s.view.Out.Text().Add(string(text)))
