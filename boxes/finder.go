@@ -1,7 +1,6 @@
 package boxes
 
 import (
-	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -91,7 +90,7 @@ func fromCatalog(name, constraint string) (*config.Definition, error) {
 		return nil, e
 	}
 	folder := path.Join(catalogDir, name)
-	return read(catalog, &config.Definition{Constraint: constraint, Tree: catalog, Folder: folder, File: path.Join(folder, config.DefinitionFile)})
+	return read(catalog, &config.Definition{ID: "catalogue " + name, Constraint: constraint, Tree: catalog, Folder: folder, File: path.Join(folder, config.DefinitionFile)})
 }
 
 // directory is a definition in a directory: of the checkout, or of the tree of the definition that names it.
@@ -102,7 +101,7 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
-		return read(by.Tree, &config.Definition{Tree: by.Tree, Folder: folder, File: file})
+		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file})
 	}
 	if f.Files == nil {
 		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which a directory would be relative to"}
@@ -132,7 +131,7 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 		shown = at.Rel
 	}
 	return read(f.Files, &config.Definition{
-		Tree: f.Files, Folder: at.Rel, Dir: at.Path, File: path.Join(filepath.ToSlash(shown), config.DefinitionFile),
+		ID: "directory " + at.Path, Tree: f.Files, Folder: at.Rel, Dir: at.Path, File: path.Join(filepath.ToSlash(shown), config.DefinitionFile),
 	})
 }
 
@@ -142,7 +141,7 @@ func read(tree fs.FS, def *config.Definition) (*config.Definition, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, &config.DefinitionError{
-			Summary: fmt.Sprintf("no %s in %s", config.DefinitionFile, shorten(cmp.Or(path.Dir(def.File), "."))),
+			Summary: fmt.Sprintf("no %s in %s", config.DefinitionFile, shorten(path.Dir(def.File))),
 			Detail:  "a definition is a directory that holds one",
 		}
 	case err != nil:

@@ -120,6 +120,29 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestSameName: a directory that is called as the catalogue is another definition.
+func TestSameName(t *testing.T) {
+	f := finder()
+	files := f.Files.(checkout)
+	files.MapFS["sub/catalog/go/box.hcl"] = &fstest.MapFile{Data: []byte("box { image = file(\"mine.txt\") }")}
+	files.MapFS["sub/catalog/go/mine.txt"] = &fstest.MapFile{Data: []byte("mine")}
+	for _, text := range []string{
+		"box \"a\" { from = \"./catalog/go\" }\nbox \"b\" { from = \"go\" }", "box \"b\" { from = \"go\" }\nbox \"a\" { from = \"./catalog/go\" }",
+	} {
+		project, list := config.Load(t.Context(), config.Values{
+			Files: f.Files, Folder: f.Folder, Dir: f.Dir, Root: "/p", DefaultName: "p", Checkout: "c", Definitions: f,
+		}, config.Source{Name: "Envfile", Data: []byte(text)})
+		if err := list.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range project.Boxes {
+			if want := map[string]string{"a": "mine", "b": "debian:bookworm-slim"}[b.Name]; b.Image != want {
+				t.Errorf("%s: %s", b.Name, b.Image)
+			}
+		}
+	}
+}
+
 // TestCatalog: each box of the catalogue is valid as it is, and in each version that it knows, and lists what it takes.
 func TestCatalog(t *testing.T) {
 	names := boxes.Names()

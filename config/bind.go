@@ -107,16 +107,22 @@ func (e *evaluation) scopeOf(l layer) *hcl.EvalContext {
 	if m == nil {
 		return e.scope()
 	}
+	needs := m.file.needs[l.expr]
 	vars, locals := map[string]cty.Value{}, map[string]cty.Value{}
-	for _, need := range keys(m.file.needs[l.expr]) {
-		if name, ok := strings.CutPrefix(need, "var."); ok {
+	for _, need := range keys(needs) {
+		if name, ok := strings.CutPrefix(need, "var."); ok && m.vars[name] != nil {
 			vars[name] = e.bind(m.vars[name])
-			continue
 		}
-		name := strings.TrimPrefix(need, "local.")
-		locals[name] = e.bind(m.locals[name])
+		if name, ok := strings.CutPrefix(need, "local."); ok && m.locals[name] != nil {
+			locals[name] = e.bind(m.locals[name])
+		}
 	}
 	all := map[string]cty.Value{"var": cty.ObjectVal(vars), "local": cty.ObjectVal(locals)}
+	for _, root := range []string{"var", "local"} {
+		if needs[root] {
+			all[root] = e.bindAll(m, root)
+		}
+	}
 	if e.self != cty.NilVal {
 		all["self"] = e.self
 	}
@@ -129,11 +135,35 @@ func (e *evaluation) scopeOf(l layer) *hcl.EvalContext {
 	return &hcl.EvalContext{Variables: all, Functions: e.funcs}
 }
 
+// bindAll is all of a module's variables, or locals, as one value.
+func (e *evaluation) bindAll(m *module, root string) cty.Value {
+	key := wholeKey{m, root}
+	if v, ok := e.wholes[key]; ok {
+		return v
+	}
+	every := m.everyVar
+	if root == "local" {
+		every = m.everyLocal
+	}
+	values := make(map[string]cty.Value, len(every))
+	for _, b := range every {
+		values[b.name] = e.bind(b)
+	}
+	e.wholes[key] = cty.ObjectVal(values)
+	return e.wholes[key]
+}
+
+// wholeKey names all variables or locals of a module.
+type wholeKey struct {
+	m    *module
+	root string
+}
+
 // enterBox makes a box the one that self names.
 func (e *evaluation) enterBox(self cty.Value) {
 	e.self = self
 	if len(e.boundSelf) > 0 {
-		e.boundSelf = map[*binding]cty.Value{}
+		e.boundSelf, e.wholes = map[*binding]cty.Value{}, map[wholeKey]cty.Value{}
 	}
 }
 

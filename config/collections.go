@@ -62,7 +62,7 @@ func (e *evaluation) entryPlaces(expr hclsyntax.Expression) map[string]hcl.Range
 		return places
 	}
 	for _, item := range object.Items {
-		if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && isString(k) {
+		if k, ok := literal(item.KeyExpr); ok && isString(k) {
 			places[k.AsString()] = hcl.RangeBetween(item.KeyExpr.Range(), item.ValueExpr.Range())
 		}
 	}
@@ -84,8 +84,8 @@ func objectItems(expr hclsyntax.Expression) ([]objectItem, bool) {
 	}
 	var list []objectItem
 	for _, item := range object.Items {
-		k, diags := item.KeyExpr.Value(nil)
-		if diags.HasErrors() || !isString(k) {
+		k, ok := literal(item.KeyExpr)
+		if !ok || !isString(k) {
 			return nil, false
 		}
 		list = append(list, objectItem{k.AsString(), item.KeyExpr.Range(), item.ValueExpr})

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -23,7 +24,9 @@ type Definitions interface {
 
 // Definition is a box definition as it was found, with the files that it may read.
 type Definition struct {
-	// File is what messages call its box.hcl. Two definitions of the same name are the same one.
+	// ID says which one it is: two with the same are the same definition.
+	ID string
+	// File is what messages call its box.hcl.
 	File string
 	Data []byte
 	// Constraint asks for one of the versions that the definition knows, as "~> 1.26"; "" for its own choice.
@@ -48,7 +51,7 @@ func (e *DefinitionError) Error() string { return e.Summary }
 type definitionFile struct {
 	root *node
 	box  *node
-	// needs names the variables and locals of each expression, as "var.x".
+	// needs names the variables and locals of each expression, as "var.x"; "var" is all of them.
 	needs map[hclsyntax.Expression]map[string]bool
 }
 
@@ -93,26 +96,27 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 		return nil
 	}
 	for m := by; m != nil; m = m.parent {
-		if m.def.File == def.File {
+		if m.def.ID == def.ID {
 			in.p.errorf(at, "the definition %s is made from itself", clip(def.File))
 			return nil
 		}
 	}
-	file, ok := in.files[def.File]
+	file, ok := in.files[def.ID]
 	if !ok {
-		if _, named := in.named[def.File]; !named {
-			in.named[def.File] = at
+		if in.bytes += len(def.Data); in.bytes > maxDefinitionBytes {
+			in.p.errorf(at, "the definitions come to more than %d MiB", maxDefinitionBytes>>20)
+			return nil
 		}
+		in.named[def.File] = at
 		in.p.named = in.named
 		file = parseDefinition(in.p, def)
-		in.files[def.File] = file
+		in.files[def.ID] = file
 		in.sources = append(in.sources, Source{Name: def.File, Data: def.Data})
 	}
 	if file == nil {
 		return nil
 	}
-	if in.taken += file.root.size(); in.taken > maxInherited {
-		in.tooMuch(at)
+	if !in.take(file.root, at) {
 		return nil
 	}
 	m := newModule(def, file, by, at)
@@ -128,7 +132,7 @@ func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
 	var parent *Definition
 	key := [2]string{"", ref}
 	if by != nil {
-		parent, key[0] = by.def, by.def.File
+		parent, key[0] = by.def, by.def.ID
 	}
 	if def := in.found[key]; def != nil {
 		return def
@@ -142,8 +146,18 @@ func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
 		}
 		return nil
 	}
-	in.found[key] = def
-	return def
+	in.found[key] = in.called(def)
+	return in.found[key]
+}
+
+// called gives a definition a file's name that nothing else has, and is the same for the same one.
+func (in *inheritance) called(def *Definition) *Definition {
+	own := *def
+	for i := 2; in.names[own.File] != "" && in.names[own.File] != def.ID; i++ {
+		own.File = fmt.Sprintf("%s (%d)", def.File, i)
+	}
+	in.names[own.File] = def.ID
+	return &own
 }
 
 // choose fixes var.version to the highest of the versions that the definition lists in local.versions and the constraint
@@ -180,8 +194,8 @@ func (in *inheritance) choose(m *module) {
 
 // writtenVersions reads local.versions, which nothing is evaluated for.
 func writtenVersions(b *binding) (all []string, ok bool) {
-	v, diags := b.attr.last().expr.Value(nil)
-	if diags.HasErrors() || !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
+	v, ok := literal(b.attr.last().expr)
+	if !ok || !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
 		return nil, false
 	}
 	for it := v.ElementIterator(); it.Next(); {

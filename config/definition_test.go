@@ -22,7 +22,7 @@ func (s shelf) Definition(ref string, by *config.Definition) (*config.Definition
 	if !ok {
 		return nil, &config.DefinitionError{Summary: "no box " + name, Hint: "write another"}
 	}
-	d := &config.Definition{File: path.Join(name, config.DefinitionFile), Data: []byte(text), Constraint: constraint}
+	d := &config.Definition{ID: name, File: path.Join(name, config.DefinitionFile), Data: []byte(text), Constraint: constraint}
 	if strings.HasPrefix(name, ".") {
 		d.Tree, d.Folder, d.Dir = files(), path.Clean(name), path.Join(checkoutDir, name)
 		return d, nil

@@ -87,6 +87,7 @@ type evaluation struct {
 	late   bool // time is up: reported once
 	// bound are values of definitions' variables and locals; those in boundSelf are the box at hand's.
 	bound, boundSelf map[*binding]cty.Value
+	wholes           map[wholeKey]cty.Value // of bound values
 	checked          map[*module]bool
 	// secrets are strings that no message may quote.
 	secrets map[string]bool
@@ -96,9 +97,10 @@ func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 	e := &evaluation{
 		file: f, v: v, p: newProblems(append(slices.Clip(f.sources), f.definitions...)), over: overWhen(ctx), guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
-		bound: map[*binding]cty.Value{}, boundSelf: map[*binding]cty.Value{}, checked: map[*module]bool{},
+		bound: map[*binding]cty.Value{}, boundSelf: map[*binding]cty.Value{}, checked: map[*module]bool{}, wholes: map[wholeKey]cty.Value{},
 	}
 	e.p.named = f.named
+	f.guard.steps = 0
 	e.p.limit = max(0, maxProblems-f.reported)
 	for _, file := range v.VarFiles {
 		e.p.sources[file.Name] = nil
@@ -228,7 +230,7 @@ func (e *evaluation) baseScope() *hcl.EvalContext {
 
 // value evaluates one expression; false: it failed here or before, and that is reported.
 func (e *evaluation) value(a *attr, l layer) (cty.Value, bool) {
-	if a.bad {
+	if a.bad || e.timeUp(a, l.expr.Range()) {
 		return cty.DynamicVal, false
 	}
 	return e.valueIn(a, l, e.scopeOf(l))
@@ -286,7 +288,7 @@ func (e *evaluation) stopped(n *node) bool {
 }
 
 func (e *evaluation) refused(a *attr, at hcl.Range, err error) {
-	if errors.Is(err, errSlow) || errors.Is(err, errInterrupted) {
+	if errors.Is(err, errSlow) || errors.Is(err, errInterrupted) || errors.Is(err, errSteps) {
 		if e.late {
 			return
 		}

@@ -151,7 +151,7 @@ func (h *hostFunctions) tree() fs.FS {
 // key tells files of one name in different trees apart.
 func (h *hostFunctions) key(name string) string {
 	if _, _, ok := h.e.folder(h.module); !ok {
-		return h.module.def.File + "\x00" + name
+		return h.module.def.ID + "\x00" + name
 	}
 	return name
 }

@@ -14,12 +14,17 @@ import (
 // evaluationTime bounds evaluation as a whole.
 const evaluationTime = 5 * time.Second
 
+// maxSteps bounds the passes of loops, parts of templates and calls of one evaluation: where it ends does not depend on the
+// machine, and comes before the time does.
+const maxSteps = 5_000_000
+
 // maxBuilt bounds the bytes of strings that one expression may build on its way to its result.
 const maxBuilt = 16 << 20
 
 var (
 	errSlow        = errors.New("evaluation takes longer than 5 s")
 	errInterrupted = errors.New("evaluation was interrupted")
+	errSteps       = fmt.Errorf("evaluation takes more than %d steps", maxSteps)
 	errGrows       = fmt.Errorf("builds more than %d MiB of text", maxBuilt>>20)
 	errRange       = errors.New("is a number out of range")
 )
@@ -29,6 +34,7 @@ var (
 type guard struct {
 	over  func() error // why evaluation must end now; nil: it may go on
 	built int
+	steps int   // of the whole evaluation
 	err   error // the first refusal: reported once, whatever the expression makes of it
 }
 
@@ -57,6 +63,9 @@ func (g *guard) take(v cty.Value) error {
 		if g.err = g.over(); g.err != nil {
 			return g.err
 		}
+	}
+	if g.steps++; g.steps > maxSteps {
+		g.err = errSteps
 	}
 	switch u, _ := v.Unmark(); {
 	case isString(u):

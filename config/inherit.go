@@ -12,8 +12,10 @@ import (
 // maxInherited bounds the attributes and blocks that boxes and templates take over, all together: a file that repeats
 // much many times is small, and what it stands for is not.
 const (
-	maxDefinitions = 16
-	maxInherited   = 200_000
+	maxDefinitions     = 16
+	maxInherited       = 200_000
+	maxExpressions     = 1_000_000 // parts of expressions that are taken over
+	maxDefinitionBytes = 4 << 20   // of all definitions' files
 )
 
 // inheritance makes boxes of the templates and definitions that their `from` names.
@@ -21,10 +23,14 @@ type inheritance struct {
 	p           *problems
 	definitions Definitions
 	templates   map[string]*node
-	made        map[*node]*node           // templates with what they are made from
-	depth       map[*node]int             // definitions in a row, up to and with this one
-	path        []*node                   // the templates that are being made
-	taken       int                       // attributes and blocks that were taken over
+	made        map[*node]*node // templates with what they are made from
+	depth       map[*node]int   // definitions in a row, up to and with this one
+	path        []*node         // the templates that are being made
+	taken       int             // attributes and blocks that were taken over
+	parts       int             // of their expressions
+	sizes       map[*node]weight
+	bytes       int                       // of definitions' files
+	names       map[string]string         // of files, by what has it
 	found       map[[2]string]*Definition // by the file that names them, "" for the Envfile, and what it says
 	files       map[string]*definitionFile
 	sources     []Source             // of definitions
@@ -37,7 +43,10 @@ type inheritance struct {
 func (f *Envfile) inherit(p *problems, definitions Definitions) {
 	in := inheritance{
 		p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
-		found: map[[2]string]*Definition{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
+		sizes: map[*node]weight{}, names: map[string]string{}, found: map[[2]string]*Definition{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
+	}
+	for _, s := range f.sources {
+		in.names[s.Name] = "the Envfile"
 	}
 	for _, n := range f.root.all("template") {
 		in.templates[n.label] = n
@@ -97,8 +106,24 @@ func (in *inheritance) tooDeep(at hcl.Range) {
 	in.p.errorf(at, "more than %d definitions in a row", maxDefinitions)
 }
 
-func (in *inheritance) tooMuch(at hcl.Range) {
-	in.p.errorf(at, "definitions come to more than %d attributes and blocks where they are used", maxInherited)
+// take accounts for what is taken over; false: it is too much, which is reported.
+func (in *inheritance) take(n *node, at hcl.Range) bool {
+	s, ok := in.sizes[n]
+	if !ok {
+		s = n.size()
+		in.sizes[n] = s
+	}
+	in.taken += s.nodes
+	in.parts += s.parts
+	switch {
+	case in.taken > maxInherited:
+		in.p.errorf(at, "definitions come to more than %d attributes and blocks where they are used", maxInherited)
+	case in.parts > maxExpressions:
+		in.p.errorf(at, "definitions come to more than %d parts of expressions where they are used", maxExpressions)
+	default:
+		return true
+	}
+	return false
 }
 
 // make lays a block over what its `from` names; without one it is the block itself. by is the definition it stands in.
@@ -124,9 +149,12 @@ func (in *inheritance) make(n *node, by *module) *node {
 		if t.hasBase() {
 			base = part.name()
 		}
-		in.depth[n] = max(in.depth[n], in.depth[t], in.depth[part.template])
-		if in.taken += t.size(); in.taken > maxInherited {
-			in.tooMuch(part.at)
+		in.depth[n] = max(in.depth[n], in.depth[t])
+		if part.template != nil {
+			in.depth[n] = max(in.depth[n], in.depth[part.template])
+		}
+		if !in.take(t, part.at) {
+			n.refused["from"] = true
 			break
 		}
 		mergeNode(out, t.copy(n.schema))
@@ -166,14 +194,24 @@ func (n *node) hasBase() bool {
 	return a != nil && !isNullLiteral(a.layers[0].expr) || b != nil && !b.isOff()
 }
 
-// size counts attributes and blocks.
-func (n *node) size() int {
-	sum := 1
+// weight is what a block is to those who take it over.
+type weight struct {
+	nodes int // attributes and blocks
+	parts int // of expressions
+}
+
+func (n *node) size() weight {
+	sum := weight{nodes: 1}
 	for _, a := range n.attrs {
-		sum += len(a.layers)
+		sum.nodes += len(a.layers)
+		for _, l := range a.layers {
+			sum.parts += len(nodesOf(l.expr))
+		}
 	}
 	for _, child := range n.children {
-		sum += child.size()
+		s := child.size()
+		sum.nodes += s.nodes
+		sum.parts += s.parts
 	}
 	return sum
 }
@@ -214,6 +252,13 @@ func (r origin) name() string {
 	return clip(r.module.def.File)
 }
 
+func (r origin) id() string {
+	if r.template != nil {
+		return "template." + r.template.label
+	}
+	return "definition " + r.module.def.ID
+}
+
 func modulesOf(refs []origin) []*module {
 	var list []*module
 	for _, r := range refs {
@@ -233,19 +278,25 @@ func (in *inheritance) references(n *node, from *attr, by *module) []origin {
 		parts = list.Exprs
 	}
 	var refs []origin
+	named := map[string]bool{}
 	for _, part := range parts {
-		if isNullLiteral(part) && len(parts) == 1 || in.taken > maxInherited {
+		if isNullLiteral(part) && len(parts) == 1 {
 			return nil
+		}
+		if in.taken > maxInherited || in.parts > maxExpressions {
+			n.refused["from"] = true
+			return refs
 		}
 		r, ok := in.reference(part, by)
 		if !ok {
 			n.refused["from"] = true
 			continue
 		}
-		if slices.ContainsFunc(refs, func(other origin) bool { return other.name() == r.name() }) {
+		if named[r.id()] {
 			in.p.errorf(part.Range(), "%s is named twice", r.name())
 			continue
 		}
+		named[r.id()] = true
 		refs = append(refs, r)
 	}
 	return refs
@@ -253,11 +304,11 @@ func (in *inheritance) references(n *node, from *attr, by *module) []origin {
 
 func (in *inheritance) reference(expr hclsyntax.Expression, by *module) (origin, bool) {
 	r := origin{at: expr.Range()}
-	v, diags := expr.Value(nil)
-	if !diags.HasErrors() && !v.IsKnown() { // reported as syntax
+	v, ok := literal(expr)
+	if ok && !v.IsKnown() { // reported as syntax
 		return r, false
 	}
-	if !diags.HasErrors() && isString(v) {
+	if ok && isString(v) {
 		r.module = in.definition(v.AsString(), r.at, by)
 		return r, r.module != nil
 	}

@@ -54,8 +54,8 @@ func (k kind) layered() bool {
 
 // isNullLiteral: null takes a value away and puts none in its place.
 func isNullLiteral(expr hclsyntax.Expression) bool {
-	v, diags := expr.Value(nil)
-	return !diags.HasErrors() && v.IsKnown() && v.IsNull()
+	v, ok := literal(expr)
+	return ok && v.IsKnown() && v.IsNull()
 }
 
 // drop takes the child blocks of a type away.

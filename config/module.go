@@ -1,7 +1,7 @@
 package config
 
 import (
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -18,6 +18,8 @@ type module struct {
 	vars   map[string]*binding
 	locals map[string]*binding
 	self   bool // a variable differs between replicas
+	// every variable and every local, sorted: what reads all of them.
+	everyVar, everyLocal []*binding
 }
 
 // binding is a variable or a local of a module.
@@ -70,6 +72,12 @@ func newModule(def *Definition, file *definitionFile, parent *module, at hcl.Ran
 			}
 		}
 	}
+	for _, name := range keys(m.vars) {
+		m.everyVar = append(m.everyVar, m.vars[name])
+	}
+	for _, name := range keys(m.locals) {
+		m.everyLocal = append(m.everyLocal, m.locals[name])
+	}
 	return m
 }
 
@@ -86,24 +94,22 @@ func (m *module) roots() []string {
 
 // bindings are what a traversal reads of the module.
 func (m *module) bindings(t hcl.Traversal) []*binding {
-	var all map[string]*binding
+	all, every := m.vars, m.everyVar
 	switch t.RootName() {
 	case "var":
-		all = m.vars
 	case "local":
-		all = m.locals
-	}
-	if name := attrStep(t, 1); name != "" {
-		if b := all[name]; b != nil {
-			return []*binding{b}
-		}
+		all, every = m.locals, m.everyLocal
+	default:
 		return nil
 	}
-	var list []*binding
-	for _, name := range keys(all) {
-		list = append(list, all[name])
+	name := attrStep(t, 1)
+	if name == "" {
+		return every
 	}
-	return list
+	if b := all[name]; b != nil {
+		return []*binding{b}
+	}
+	return nil
 }
 
 // need is the name of a binding in definitionFile.needs.
@@ -116,14 +122,7 @@ func (b *binding) need() string {
 
 // ordered lists a module's bindings.
 func (m *module) ordered() []*binding {
-	var list []*binding
-	for _, name := range keys(m.vars) {
-		list = append(list, m.vars[name])
-	}
-	for _, name := range keys(m.locals) {
-		list = append(list, m.locals[name])
-	}
-	return list
+	return append(slices.Clip(m.everyVar), m.everyLocal...)
 }
 
 // give sets variables of definitions by `with`; what none of them has is reported.
@@ -138,7 +137,12 @@ func (in *inheritance) give(with *attr, by *module, modules []*module) {
 			in.p.errorf(l.expr.Range(), "`with`: expected { NAME = value }").detail = "its names are read before anything has a value"
 			continue
 		}
+		written := map[string]bool{}
 		for _, item := range object {
+			if written[item.name] {
+				in.p.errorf(item.at, "`%s` is written twice", clip(item.name))
+			}
+			written[item.name] = true
 			in.giveOne(item, layer{item.value, by}, modules)
 		}
 	}
@@ -146,9 +150,7 @@ func (in *inheritance) give(with *attr, by *module, modules []*module) {
 
 func (in *inheritance) giveOne(item objectItem, l layer, modules []*module) {
 	found := false
-	var names []string
 	for _, m := range modules {
-		names = append(names, keys(m.vars)...)
 		b := m.vars[item.name]
 		if b == nil {
 			continue
@@ -163,18 +165,27 @@ func (in *inheritance) giveOne(item objectItem, l layer, modules []*module) {
 	if found {
 		return
 	}
-	sort.Strings(names)
 	pr := in.p.errorf(item.at, "no variable `%s` in %s", clip(item.name), describeModules(modules))
+	if pr.many {
+		return
+	}
+	var names []string
+	for _, m := range modules {
+		names = append(names, keys(m.vars)...)
+	}
 	pr.suggest(item.name, names)
-	if pr.hint == "" && len(names) > 0 {
+	if pr.hint == "" && len(names) > 0 && len(names) < 20 {
 		pr.detail = "there is: " + strings.Join(names, ", ")
 	}
 }
 
 func describeModules(modules []*module) string {
 	var files []string
-	for _, m := range modules {
+	for _, m := range modules[:min(len(modules), 3)] {
 		files = append(files, clip(m.def.File))
+	}
+	if len(modules) > len(files) {
+		files = append(files, "others")
 	}
 	return strings.Join(files, " and ")
 }
@@ -203,6 +214,9 @@ func (s scope) resolve(b *binding, path []*binding) {
 		return
 	}
 	if b.state == 1 {
+		if b.attr.bad {
+			return
+		}
 		from := 0
 		for path[from] != b {
 			from++
@@ -218,9 +232,10 @@ func (s scope) resolve(b *binding, path []*binding) {
 	b.state = 1
 	l := b.attr.last()
 	if l.in != nil {
+		path = append(path, b)
 		for _, t := range l.expr.Variables() {
 			for _, read := range l.in.bindings(t) {
-				s.resolve(read, append(path, b))
+				s.resolve(read, path)
 			}
 		}
 	}
@@ -255,9 +270,11 @@ func (s scope) within(m *module) scope {
 		}
 	}
 	s.roots = roots
-	if !m.inside() {
-		s.bare = "a definition sees its own variables and locals, and self; what else it needs is given by `with`"
-	} else if s.bare == "" {
+	switch {
+	case s.bare != "":
+	case !m.inside():
+		s.bare = "a definition sees its own variables and locals; what else it needs is given by `with`"
+	default:
 		s.bare = "a definition does not know the project's other boxes; what it needs of them is given by `with`"
 	}
 	return s

@@ -15,7 +15,7 @@ const (
 	maxProblems = 50  // then a count
 	maxExcerpt  = 200 // columns of an excerpt
 
-	maxCandidates = 5000 // names that a misspelt one is compared with
+	maxCandidates = 1000 // names that a misspelt one is compared with
 )
 
 // problem is one finding on its way to a diagnostic.

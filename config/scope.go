@@ -220,8 +220,8 @@ func (n *node) isOff() bool {
 	if a == nil {
 		return false
 	}
-	v, diags := a.last().expr.Value(nil)
-	return !diags.HasErrors() && isFalse(v)
+	v, ok := literal(a.last().expr)
+	return ok && isFalse(v)
 }
 
 // ordered returns the attributes in the order in which they are written.
@@ -269,15 +269,22 @@ func (s scope) read(a *attr, expr hclsyntax.Expression, t hcl.Traversal) {
 	if s.in == nil {
 		return
 	}
+	root := t.RootName()
+	if root != "var" && root != "local" {
+		return
+	}
 	for _, b := range s.in.bindings(t) {
 		a.self = a.self || b.self
-		needs := s.in.file.needs[expr]
-		if needs == nil {
-			needs = map[string]bool{}
-			s.in.file.needs[expr] = needs
-		}
-		needs[b.need()] = true
 	}
+	needs := s.in.file.needs[expr]
+	if needs == nil {
+		needs = map[string]bool{}
+		s.in.file.needs[expr] = needs
+	}
+	if name := attrStep(t, 1); name != "" {
+		root += "." + name
+	}
+	needs[root] = true
 }
 
 // noteEnvCall keeps where an environment variable is read, for the gate list.
@@ -285,7 +292,7 @@ func (a *attr) noteEnvCall(call *hclsyntax.FunctionCallExpr) {
 	if call.Name != "env" || len(call.Args) == 0 {
 		return
 	}
-	if name, diags := call.Args[0].Value(nil); !diags.HasErrors() && isString(name) {
+	if name, ok := literal(call.Args[0]); ok && isString(name) {
 		if a.envCalls == nil {
 			a.envCalls = map[string]hcl.Range{}
 		}

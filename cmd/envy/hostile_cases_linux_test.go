@@ -233,7 +233,19 @@ func hostileCrowds() []hostile {
 	}
 	definition := crowd("boxes of one definition", "", "box \"b#\" { from = \"./d\" }\n", "", "more than")
 	definition.files["d/box.hcl"] = crowd("variables", "", "variable \"v#\" { default = 1 }\n", "box { image = \"x\" }\n", "").files["Envfile"]
+	loops := "[for a in [1,2,3,4,5,6,7,8,9,0] : 1]"
+	for range 9 {
+		loops = "[for a in [1,2,3,4,5,6,7,8,9,0] : " + loops + "]"
+	}
+	early := func(where, text string) hostile {
+		return hostile{name: "loops in loops in " + where, files: envfile(strings.ReplaceAll(text, "LOOPS", loops)), code: 3, says: "Envfile:"}
+	}
 	return []hostile{
+		early("from", "box \"a\" { from = LOOPS }\n"),
+		early("with", "box \"a\" {\n from = \"go\"\n with = { (LOOPS) = 1 }\n}\n"),
+		early("enabled", "box \"a\" {\n image = \"busybox:1\"\n share \"x\" {\n enabled = LOOPS\n }\n}\n"),
+		early("an image over a template", "template \"t\" { image = \"x\" }\nbox \"a\" {\n from = template.t\n image = LOOPS\n}\n"),
+		early("env", "box \"a\" {\n image = env(LOOPS)\n}\n"),
 		crowd("boxes", "", "box \"b#\"{}\n", "", "no base"),
 		crowd("names that are not there", one+"}\nlocals {\n", "l# = local.x#\n", "}\n", "no local"),
 		crowd("locals", "box \"a\" {}\nlocals {\n", "l# = local.l0\n", "}\n", "no base"),
