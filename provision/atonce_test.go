@@ -118,6 +118,34 @@ box "web" {
 	}
 }
 
+// TestComparedTooEarly: a box that another envy has just made has no file system to compare yet, and is there all the same.
+func TestComparedTooEarly(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.up(`box "web" { image = "busybox:1" }`, UpOptions{})
+	p.engine = &earlyEngine{Engine: p.engine, times: 2}
+	got, err := MakePlan(t.Context(), p.env(), p.load(`
+box "web" {
+  image = "busybox:1"
+  env   = { V = "2" }
+}`), UpOptions{})
+	if err != nil || len(got.Changes) != 1 || got.Changes[0].Action != plan.Replace {
+		t.Errorf("%v, plan %+v", err, got)
+	}
+}
+
+type earlyEngine struct {
+	driver.Engine
+	times int
+}
+
+func (e *earlyEngine) Changes(ctx context.Context, id string) ([]driver.Change, error) {
+	if e.times--; e.times >= 0 {
+		return nil, &driver.Error{Kind: driver.NotFound, Op: "compare", Object: id, Text: "RWLayer of container is unexpectedly nil"}
+	}
+	return e.Engine.Changes(ctx, id)
+}
+
 // leavingEngine has a box that cannot be compared: it is removed meanwhile, or is listed as removing twice before it is.
 type leavingEngine struct {
 	driver.Engine

@@ -262,9 +262,12 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 	}, nil
 }
 
-// unlessGone makes a failure to look at boxes errStale where one of them is gone by now: engines take a box away bit by
-// bit, and answer in many ways meanwhile.
+// unlessGone makes a failure to look at boxes errStale where one of them is gone by now: engines make a box and take it
+// away bit by bit, and answer in many ways meanwhile.
 func (g *planning) unlessGone(ctx context.Context, err error) error {
+	if driver.Is(err, driver.NotFound) {
+		return errStale
+	}
 	now, lookErr := g.env.Engine.Observe(ctx, g.project.Identity)
 	there := func(b resource.BoxObserved) bool {
 		i := slices.IndexFunc(now.Boxes, func(n resource.BoxObserved) bool { return n.ID == b.ID })

@@ -88,7 +88,7 @@ func kindOf(err error, text string) driver.Kind {
 	case has("is not running", "is paused", "container stopped/paused", "is restarting, wait", "received 409"):
 		return driver.NotRunning
 	case status == http.StatusNotFound, cerrdefs.IsNotFound(err),
-		has("no such container", "no such network", "no such image", "marked for removal"):
+		has("no such container", "no such network", "no such image", "marked for removal", "is unexpectedly nil"): // the last: its layer went first
 		return driver.NotFound
 	case cerrdefs.IsConflict(err), cerrdefs.IsAlreadyExists(err), has(" is ambiguous ("): // of two networks of a name
 		return driver.Conflict

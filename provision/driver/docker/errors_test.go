@@ -30,6 +30,7 @@ func TestKindOf(t *testing.T) {
 		{"missing container", said("No such container: x", cerrdefs.ErrNotFound), driver.NotFound},
 		{"missing network at start", said("network shop not found", cerrdefs.ErrNotFound), driver.NotFound},
 		{"container on its way out", said("Container x is marked for removal and cannot be connected or disconnected to the network", cerrdefs.ErrInternal), driver.NotFound},
+		{"container whose layer is gone", said("RWLayer of container /x is unexpectedly nil", cerrdefs.ErrInternal), driver.NotFound},
 		{"container on its way out, by status", said("container is marked for removal and cannot be started", cerrdefs.ErrConflict), driver.NotFound},
 		{"name taken", said(`Conflict. The container name "/x" is already in use by container "y"`, cerrdefs.ErrConflict), driver.Conflict},
 		{"two networks of a name", said("network shop is ambiguous (2 matches found on name)", cerrdefs.ErrInvalidArgument), driver.Conflict},
