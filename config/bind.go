@@ -6,9 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // bind is the value of a binding; an unknown one after an error, which is reported once.
@@ -35,13 +33,11 @@ func (e *evaluation) bind(b *binding) cty.Value {
 }
 
 func (e *evaluation) bindVariable(b *binding) cty.Value {
-	want, defaults := cty.DynamicPseudoType, (*typeexpr.Defaults)(nil)
-	if t := b.node.attrs["type"]; t != nil {
-		var ok bool
-		if want, defaults, ok = e.typeOf(t); !ok {
-			return cty.DynamicVal
-		}
+	want, defaults, ok := e.typeOf(b.node)
+	if !ok {
+		return cty.DynamicVal
 	}
+	what := b.describe()
 	d := e.decodeSome(b.node, "sensitive", "nullable")
 	var v cty.Value
 	at := b.m.at
@@ -49,37 +45,27 @@ func (e *evaluation) bindVariable(b *binding) cty.Value {
 	case b.fixed != nil:
 		v = *b.fixed
 	case b.attr == nil:
-		e.p.errorf(b.m.at, "var.%s of %s has no value", b.name, clip(b.m.def.File)).hint = fmt.Sprintf("give one: with = { %s = … }", b.name)
+		e.p.errorf(b.m.at, "%s has no value", what).hint = fmt.Sprintf("give one: with = { %s = … }", b.name)
 		return cty.DynamicVal
 	default:
 		at = b.attr.at()
-		var ok bool
 		if v, ok = e.value(b.attr, b.attr.last()); !ok {
 			return cty.DynamicVal
 		}
 	}
 	if def := b.node.attrs["default"]; v.IsNull() && b.given && def != nil && !d.flag("nullable", true) {
-		var ok bool
 		if v, ok = e.value(def, def.last()); !ok {
 			return cty.DynamicVal
 		}
 	}
-	v, ok := e.conform(v, want, defaults, at, fmt.Sprintf("var.%s of %s", b.name, clip(b.m.def.File)))
-	if !ok {
+	if v, ok = e.conform(v, want, defaults, at, what); !ok {
 		return cty.DynamicVal
 	}
-	if v.IsNull() && !d.flag("nullable", true) {
-		e.p.errorf(at, "var.%s of %s cannot be null", b.name, clip(b.m.def.File))
-		return cty.DynamicVal
-	}
-	if d.flag("sensitive", false) {
-		if s, err := convert.Convert(v, cty.String); err == nil && isString(s) {
-			e.secrets[s.AsString()] = true
-		}
-		v = v.Mark(sensitive)
-	}
-	return v
+	return e.settled(v, d, what, at)
 }
+
+// describe names a variable for a message.
+func (b *binding) describe() string { return fmt.Sprintf("var.%s of %s", b.name, clip(b.m.def.File)) }
 
 // checkModules gives every variable of a box's definitions its value, also those that nothing reads, and runs their rules.
 func (e *evaluation) checkModules(n *node) {
@@ -88,14 +74,13 @@ func (e *evaluation) checkModules(n *node) {
 			continue
 		}
 		e.checked[m] = true
-		for _, name := range keys(m.vars) {
-			b := m.vars[name]
+		for _, b := range m.everyVar {
 			at := m.at
 			if b.given {
 				at = b.attr.at()
 			}
 			if v := e.bind(b); v.IsWhollyKnown() {
-				e.validate(b.node, fmt.Sprintf("var.%s of %s", name, clip(m.def.File)), at)
+				e.validate(b.node, b.describe(), at)
 			}
 		}
 	}
@@ -126,7 +111,7 @@ func (e *evaluation) scopeOf(l layer) *hcl.EvalContext {
 	if e.self != cty.NilVal {
 		all["self"] = e.self
 	}
-	if m.inside() {
+	if !m.elsewhere() {
 		if e.base == nil {
 			e.base = e.baseScope()
 		}
@@ -167,14 +152,11 @@ func (e *evaluation) enterBox(self cty.Value) {
 	}
 }
 
-// folder is the directory that an attribute's relative paths start from, on the host and in the inside root. ok is false
-// for a definition from elsewhere.
-func (e *evaluation) folder(m *module) (dir, rel string, ok bool) {
-	switch {
-	case m == nil:
-		return e.v.Dir, e.v.Folder, true
-	case m.inside():
-		return m.def.Dir, path.Clean(m.def.Folder), true
+// folder is the directory that relative paths start from, on the host and in the tree that holds it; a definition from
+// elsewhere has none on the host.
+func (e *evaluation) folder(m *module) (dir, rel string) {
+	if m == nil {
+		return e.v.Dir, e.v.Folder
 	}
-	return "", "", false
+	return m.def.Dir, path.Clean(m.def.Folder)
 }

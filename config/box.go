@@ -93,13 +93,12 @@ func (r *boxReader) process() {
 // env lays env over the files of env_file.
 func (r *boxReader) env() []EnvVar {
 	merged := map[string]EnvVar{}
-	if _, _, ok := r.e.folder(r.v.module("env_file")); !ok && r.v.written("env_file") {
+	if r.v.module("env_file").elsewhere() && r.v.written("env_file") {
 		r.e.p.errorf(r.v.at("env_file"), "`env_file` cannot stand in a definition from elsewhere").detail = "it would read the project's files; a box of the Envfile may"
 		return nil
 	}
 	for _, w := range r.v.words("env_file") {
-		r.e.host.module = nil
-		entries, err := r.e.host.dotenv(w.Name)
+		entries, err := r.e.host.of(nil).dotenv(w.Name)
 		if err != nil {
 			r.e.p.errorf(w.at, "`env_file`: %s", tellable(err, w.quiet))
 			continue

@@ -19,12 +19,12 @@ func (r *boxReader) build(v values, at diag.Range) {
 	if written == "" {
 		written = "."
 	}
-	r.e.host.module = v.module("context")
-	dir, _, ok := r.e.folder(r.e.host.module)
-	if !ok {
-		r.e.p.errorf(v.at("context"), "a build in a definition from elsewhere is not built yet").detail = "the language has it, but this version of envy cannot do it"
+	m := v.module("context")
+	if m.elsewhere() {
+		r.e.p.notBuilt(v.at("context"), "a build in a definition from elsewhere")
 		return
 	}
+	dir, _ := r.e.folder(m)
 	b.Context = r.e.hostPath(dir, written)
 	if !v.failed["context"] && b.Context.Inside {
 		switch {
@@ -122,8 +122,7 @@ func (r *boxReader) file(v values, at diag.Range) {
 	case hasContent:
 		f.Content = content
 	case source != "":
-		r.e.host.module = v.module("source")
-		data, err := r.e.host.read(source)
+		data, err := r.e.host.of(v.module("source")).read(source)
 		if err != nil {
 			r.e.p.errorf(v.at("source"), "`source`: %s", tellable(err, v.quiet["source"]))
 		}
@@ -176,14 +175,13 @@ func (r *boxReader) provision(v values, at diag.Range) {
 // inputs makes patterns relative to the inside root; one that leaves it is an error. m is the definition whose folder they
 // start from; nil: the Envfile's.
 func (r *boxReader) inputs(v values, m *module) []Input {
-	r.e.host.module = m
 	var list []Input
-	if _, _, ok := r.e.folder(m); !ok && len(v.words("inputs")) > 0 {
-		r.e.p.errorf(v.at("inputs"), "`inputs` in a definition from elsewhere is not built yet").detail = "the language has it, but this version of envy cannot do it"
+	if m.elsewhere() && len(v.words("inputs")) > 0 {
+		r.e.p.notBuilt(v.at("inputs"), "`inputs` in a definition from elsewhere")
 		return nil
 	}
 	for _, w := range v.words("inputs") {
-		name, err := r.e.host.inside(w.Name)
+		name, err := r.e.host.of(m).inside(w.Name)
 		if err != nil {
 			r.e.p.errorf(w.at, "`inputs`: %s", tellable(err, w.quiet))
 			continue

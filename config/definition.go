@@ -108,7 +108,6 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 			return nil
 		}
 		in.named[def.File] = at
-		in.p.named = in.named
 		file = parseDefinition(in.p, def)
 		in.files[def.ID] = file
 		in.sources = append(in.sources, Source{Name: def.File, Data: def.Data})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2/ext/typeexpr"
-
 	"github.com/envyhq/envy/internal/diag"
 )
 
@@ -35,12 +33,8 @@ func Describe(ctx context.Context, def *Definition) (*DefinitionDoc, diag.List) 
 	e := newEvaluation(ctx, &Envfile{}, Values{})
 	e.p = p
 	for _, n := range file.root.all("variable") {
-		v := DefinitionVariable{Name: n.label, Description: e.decodeSome(n, "description").str("description")}
-		if t := n.attrs["type"]; t != nil {
-			if c, _, ok := e.typeOf(t); ok {
-				v.Type = typeexpr.TypeString(c)
-			}
-		}
+		about := e.about(n)
+		v := DefinitionVariable{Name: about.Name, Type: about.Type, Description: about.Description}
 		if d := n.attrs["default"]; d != nil {
 			at := d.at()
 			v.Default = string(at.SliceBytes(def.Data))

@@ -242,7 +242,8 @@ func (e *evaluation) valueIn(a *attr, l layer, scope *hcl.EvalContext) (cty.Valu
 		return cty.DynamicVal, false
 	}
 	e.guard.start(e.over)
-	e.host.at, e.host.attr, e.host.module = at, a, l.in
+	e.host.of(l.in)
+	e.host.at, e.host.attr = at, a
 	v, diags := l.expr.Value(scope)
 	if err := e.guard.err; err != nil {
 		e.refused(a, at, err)

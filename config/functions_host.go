@@ -70,22 +70,27 @@ func (h *hostFunctions) functions() map[string]function.Function {
 }
 
 func (h *hostFunctions) absolute(p string) (cty.Value, error) {
-	dir, _, ok := h.e.folder(h.module)
-	switch {
-	case !ok:
+	if h.module.elsewhere() {
 		return cty.NilVal, errElsewhere
-	case !path.IsAbs(p):
+	}
+	if dir, _ := h.e.folder(h.module); !path.IsAbs(p) {
 		p = path.Join(dir, p)
 	}
 	return cty.StringVal(path.Clean(p)), nil
 }
 
+// of reads for a definition from now on; nil: for the Envfile.
+func (h *hostFunctions) of(m *module) *hostFunctions {
+	h.module = m
+	return h
+}
+
 // inside makes a path relative to the inside root, or for a definition from elsewhere to its own tree; one that leads out
 // of it is an error.
 func (h *hostFunctions) inside(p string) (string, error) {
-	_, folder, ok := h.e.folder(h.module)
-	if !ok {
-		if name := path.Join(h.module.def.Folder, p); !path.IsAbs(p) && fs.ValidPath(name) {
+	_, folder := h.e.folder(h.module)
+	if h.module.elsewhere() {
+		if name := path.Join(folder, p); !path.IsAbs(p) && fs.ValidPath(name) {
 			return name, nil
 		}
 		return "", fmt.Errorf("%s: %w", clip(p), errElsewhere)
@@ -142,7 +147,7 @@ func (h *hostFunctions) read(p string) ([]byte, error) {
 
 // tree holds the files that may be read.
 func (h *hostFunctions) tree() fs.FS {
-	if _, _, ok := h.e.folder(h.module); !ok {
+	if h.module.elsewhere() {
 		return h.module.def.Tree
 	}
 	return h.e.v.Files
@@ -150,7 +155,7 @@ func (h *hostFunctions) tree() fs.FS {
 
 // key tells files of one name in different trees apart.
 func (h *hostFunctions) key(name string) string {
-	if _, _, ok := h.e.folder(h.module); !ok {
+	if h.module.elsewhere() {
 		return h.module.def.ID + "\x00" + name
 	}
 	return name
@@ -230,7 +235,7 @@ func (h *hostFunctions) env(args []cty.Value, _ cty.Type) (cty.Value, error) {
 	if len(args) > 2 {
 		return cty.DynamicVal, function.NewArgErrorf(2, "expected a name and one default")
 	}
-	if _, _, ok := h.e.folder(h.module); !ok {
+	if h.module.elsewhere() {
 		return cty.DynamicVal, function.NewArgError(0, errElsewhere)
 	}
 	name := args[0].AsString()

@@ -45,6 +45,7 @@ func (f *Envfile) inherit(p *problems, definitions Definitions) {
 		p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
 		sizes: map[*node]weight{}, names: map[string]string{}, found: map[[2]string]*Definition{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
 	}
+	p.named = in.named
 	for _, s := range f.sources {
 		in.names[s.Name] = "the Envfile"
 	}
@@ -98,7 +99,7 @@ func (in *inheritance) template(n *node, at hcl.Range) *node {
 		in.tooDeep(at)
 		made, in.depth[n] = newNode(n.schema), 0 // said once
 	}
-	in.made[n] = made
+	in.made[n], in.depth[made] = made, in.depth[n]
 	return made
 }
 
@@ -150,9 +151,6 @@ func (in *inheritance) make(n *node, by *module) *node {
 			base = part.name()
 		}
 		in.depth[n] = max(in.depth[n], in.depth[t])
-		if part.template != nil {
-			in.depth[n] = max(in.depth[n], in.depth[part.template])
-		}
 		if !in.take(t, part.at) {
 			n.refused["from"] = true
 			break

@@ -81,15 +81,16 @@ func newModule(def *Definition, file *definitionFile, parent *module, at hcl.Ran
 	return m
 }
 
-// inside reports whether the definition belongs to the checkout: it sees what an Envfile sees, but for other boxes.
-func (m *module) inside() bool { return m.def.Dir != "" }
+// elsewhere reports whether what is written there comes from outside the checkout, and so sees nothing of it but what `with`
+// gives. A definition of the checkout sees what the Envfile, which nil stands for, sees, but for other boxes.
+func (m *module) elsewhere() bool { return m != nil && m.def.Dir == "" }
 
 // roots are what its expressions may name.
 func (m *module) roots() []string {
-	if m.inside() {
-		return []string{"var", "local", "self", "project", "host"}
+	if m.elsewhere() {
+		return []string{"var", "local", "self"}
 	}
-	return []string{"var", "local", "self"}
+	return []string{"var", "local", "self", "project", "host"}
 }
 
 // bindings are what a traversal reads of the module.
@@ -272,7 +273,7 @@ func (s scope) within(m *module) scope {
 	s.roots = roots
 	switch {
 	case s.bare != "":
-	case !m.inside():
+	case m.elsewhere():
 		s.bare = "a definition sees its own variables and locals; what else it needs is given by `with`"
 	default:
 		s.bare = "a definition does not know the project's other boxes; what it needs of them is given by `with`"

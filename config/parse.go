@@ -208,7 +208,7 @@ func (r *reader) attribute(n *node, name string, at hcl.Range, expr hclsyntax.Ex
 	}
 	if schema.notBuilt {
 		n.refused[name] = true
-		r.notBuilt(at, fmt.Sprintf("`%s`", name))
+		r.p.notBuilt(at, fmt.Sprintf("`%s`", name))
 		return
 	}
 	if prior, ok := n.attrs[name]; ok {
@@ -218,14 +218,10 @@ func (r *reader) attribute(n *node, name string, at hcl.Range, expr hclsyntax.Ex
 	n.attrs[name] = &attr{schema: schema, name: name, nameAt: at, layers: []layer{{expr: expr}}}
 }
 
-func (r *reader) notBuilt(at hcl.Range, what string) {
-	r.p.errorf(at, "%s is not built yet", what).detail = "the language has it, but this version of envy cannot do it"
-}
-
 func (r *reader) unknownAttribute(n *node, name string, at hcl.Range) {
 	c := n.schema.child(name)
 	if c != nil && c.notBuilt {
-		r.notBuilt(at, fmt.Sprintf("the block `%s`", name))
+		r.p.notBuilt(at, fmt.Sprintf("the block `%s`", name))
 		return
 	}
 	if c != nil {
@@ -282,7 +278,7 @@ func (r *reader) blockSchema(n *node, name string, at hcl.Range) (*block, bool) 
 		return nil, false
 	}
 	if schema.notBuilt {
-		r.notBuilt(at, fmt.Sprintf("the block `%s`", name))
+		r.p.notBuilt(at, fmt.Sprintf("the block `%s`", name))
 		return nil, false
 	}
 	return schema, true

@@ -94,6 +94,11 @@ func (p *problems) errorf(at hcl.Range, format string, args ...any) *problem {
 	return p.add(&problem{at: at, summary: fmt.Sprintf(format, args...)})
 }
 
+// notBuilt refuses by name what the language has and this version cannot do.
+func (p *problems) notBuilt(at hcl.Range, what string) {
+	p.errorf(at, "%s is not built yet", what).detail = "the language has it, but this version of envy cannot do it"
+}
+
 func (p *problems) warnf(at hcl.Range, format string, args ...any) *problem {
 	return p.add(&problem{at: at, warning: true, summary: fmt.Sprintf(format, args...)})
 }

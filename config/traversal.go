@@ -182,7 +182,7 @@ const shellHint = "in a script, write the shell's own variables as $NAME or $${N
 
 func (s scope) checkFunction(a *attr, call *hclsyntax.FunctionCallExpr) {
 	if contains(s.fnNames, call.Name) {
-		if s.in != nil && !s.in.inside() && (call.Name == "env" || call.Name == "abspath") {
+		if s.in.elsewhere() && (call.Name == "env" || call.Name == "abspath") {
 			s.fail(a, call.NameRange, fmt.Sprintf("`%s` cannot be used in a definition from elsewhere", call.Name)).detail = "what it needs is given by `with`"
 		}
 		return

@@ -30,16 +30,21 @@ func (f *Envfile) Unset(ctx context.Context, v Values) []Variable {
 		if _, ok := e.assigned(n, given); ok || n.attrs["default"] != nil {
 			continue
 		}
-		d := e.decodeSome(n, "description", "sensitive")
-		item := Variable{Name: n.label, Description: d.str("description"), Sensitive: d.flag("sensitive", false)}
-		if t := n.attrs["type"]; t != nil {
-			if c, _, ok := e.typeOf(t); ok {
-				item.Type = typeexpr.TypeString(c)
-			}
-		}
-		list = append(list, item)
+		list = append(list, e.about(n))
 	}
 	return list
+}
+
+// about is what a variable block says of itself.
+func (e *evaluation) about(n *node) Variable {
+	d := e.decodeSome(n, "description", "sensitive")
+	v := Variable{Name: n.label, Description: d.str("description"), Sensitive: d.flag("sensitive", false)}
+	if n.attrs["type"] != nil {
+		if c, _, ok := e.typeOf(n); ok {
+			v.Type = typeexpr.TypeString(c)
+		}
+	}
+	return v
 }
 
 // Sensitive reports whether a variable is declared so, for what may be repeated of a command line.
@@ -145,15 +150,11 @@ func (e *evaluation) assigned(n *node, files map[string]assignment) (assignment,
 
 // variable returns the value of one variable; an unknown one after an error.
 func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
-	want, defaults := cty.DynamicPseudoType, (*typeexpr.Defaults)(nil)
-	if t := n.attrs["type"]; t != nil {
-		var ok bool
-		if want, defaults, ok = e.typeOf(t); !ok {
-			return cty.DynamicVal
-		}
+	want, defaults, ok := e.typeOf(n)
+	if !ok {
+		return cty.DynamicVal
 	}
 	d := e.decodeSome(n, "description", "sensitive", "nullable")
-	secret := d.flag("sensitive", false)
 	given, isGiven := e.assigned(n, files)
 	def, hasDefault := cty.NilVal, n.attrs["default"] != nil
 	if hasDefault {
@@ -179,11 +180,16 @@ func (e *evaluation) variable(n *node, files map[string]assignment) cty.Value {
 		e.p.errorf(n.header, "var.%s has no value", n.label).hint = fmt.Sprintf("give one with --var %s=…, ENVY_VAR_%s or a default", n.label, n.label)
 		return cty.DynamicVal
 	}
+	return e.settled(v, d, "var."+n.label, n.header)
+}
+
+// settled is a variable's value after what its block says of null and secrets.
+func (e *evaluation) settled(v cty.Value, d values, what string, at hcl.Range) cty.Value {
 	if v.IsNull() && !d.flag("nullable", true) {
-		e.p.errorf(n.header, "var.%s cannot be null", n.label)
+		e.p.errorf(at, "%s cannot be null", what)
 		return cty.DynamicVal
 	}
-	if secret {
+	if d.flag("sensitive", false) {
 		if s, err := convert.Convert(v, cty.String); err == nil && isString(s) {
 			e.secrets[s.AsString()] = true
 		}
@@ -240,7 +246,12 @@ func (e *evaluation) conform(v cty.Value, want cty.Type, defaults *typeexpr.Defa
 	return out, true
 }
 
-func (e *evaluation) typeOf(t *attr) (cty.Type, *typeexpr.Defaults, bool) {
+// typeOf reads a variable's type constraint; without one it is any.
+func (e *evaluation) typeOf(n *node) (cty.Type, *typeexpr.Defaults, bool) {
+	t := n.attrs["type"]
+	if t == nil {
+		return cty.DynamicPseudoType, nil, true
+	}
 	c, defaults, diags := typeexpr.TypeConstraintWithDefaults(t.last().expr)
 	e.p.addHCL(diags)
 	return c, defaults, !diags.HasErrors()
