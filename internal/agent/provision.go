@@ -110,11 +110,12 @@ func (a *Agent) runScript(ctx context.Context, order wire.Provision) (int, error
 		return wire.ExitAgent, err
 	}
 	defer null.Close()
-	handOver(who, a.Stdout, a.Stderr)
+	handOver(who, a.Stdout)
 	pid, err := a.start(program{
 		argv: append(interpreter(order.Script), script), dir: a.at(dir), who: who, session: true,
 		env:   overlay(unset(who.environment(a.Environ), order.Unset), order.Env),
-		stdin: null, stdout: a.Stdout, stderr: a.Stderr,
+		// One pipe for both keeps what it says in order, and whole lines whole.
+		stdin: null, stdout: a.Stdout, stderr: a.Stdout,
 	})
 	if err != nil {
 		return codeOf(err), err

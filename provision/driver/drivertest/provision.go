@@ -26,12 +26,10 @@ func provisionTests() []test {
 func testProvisionSuccess(b *bench) {
 	id := b.up("web")
 	var out bytes.Buffer
-	script := resource.ProvisionScript{Name: "deps", Hash: "h1", Script: "echo out; echo err >&2; touch /made"}
+	script := resource.ProvisionScript{Name: "deps", Hash: "h1", Script: "echo out; echo err >&2; echo out; touch /made"}
 	b.must(b.d.Provision(b.ctx, id, script, &out))
-	for _, line := range []string{"out", "err"} {
-		if !contains(out.String(), line) {
-			b.Errorf("the script printed %q, want %s too", out.String(), line)
-		}
+	if got, want := out.String(), "out\nerr\nout\n"; got != want {
+		b.Errorf("the script printed %q, want %q: both streams, in order", got, want)
 	}
 	b.holds(id, "test -e /made")
 	for range 2 { // running, then stopped
