@@ -368,6 +368,7 @@ const (
 	GateExternalNetwork GateKind = "external network"
 	GatePublicPort      GateKind = "public port"
 	GateEnv             GateKind = "environment"
+	GateDefinition      GateKind = "definition" // one from outside, or what it takes of the project
 )
 
 // GateEntry is one thing that reaches outside the project and needs the user's trust. Kind and What together say it whole:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/envyhq/envy/internal/agent/bin"
 	"github.com/envyhq/envy/internal/cli"
+	"github.com/envyhq/envy/internal/gitcred"
 	"github.com/envyhq/envy/internal/term"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/driver/docker"
@@ -34,6 +35,9 @@ func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
 	}
 	return cli.Main(context.Background(), cli.Machine{
 		Args: os.Args[1:], Dir: dir, LookupEnv: os.LookupEnv, Signals: signals, Leave: os.Exit, Open: open,
+		Credentials: func(ctx context.Context, host string) (user, password string, ok bool) {
+			return gitcred.Ask(ctx, os.Environ(), host)
+		},
 		Socket:  func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
 		Version: buildVersion(), Now: time.Now, PID: os.Getpid(),
 		Streams: func(noColor bool) *term.Streams {

@@ -33,10 +33,12 @@ type Machine struct {
 	Open func(EngineOptions) (driver.Engine, error)
 	// Socket is the path of the socket that Open would use for a docker context ("" is as the environment says), "" where
 	// it is none on this machine. Nil knows of none.
-	Socket  func(context string) string
-	Version string
-	Now     func() time.Time
-	PID     int
+	Socket func(context string) string
+	// Credentials asks the user's git for those of an https server; nil knows of none.
+	Credentials func(ctx context.Context, host string) (user, password string, ok bool)
+	Version     string
+	Now         func() time.Time
+	PID         int
 }
 
 // EngineOptions say which engine is meant and who wants to hear of it.

@@ -345,6 +345,8 @@ func TestNoEngine(t *testing.T) {
 	} {
 		m.want(0, "", args...)
 	}
-	m.want(3, "", "up", "--locked")
-	m.want(3, "", "lock")
+	m.want(5, "", "up", "--locked")
+	m.want(0, "", "lock")
+	m.want(0, "", "validate", "--locked")
+	m.want(0, "", "box", "outdated")
 }

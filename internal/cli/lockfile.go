@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/envyhq/envy/boxes/lock"
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/provision"
+)
+
+// lockFiles are what was settled on: the file that is committed, and what only the user's own layers name, which stands in
+// their state.
+type lockFiles struct {
+	name      string // of the file, beside the Envfile
+	there     bool
+	committed lock.Lock
+	personal  lock.Lock
+}
+
+// lockName is the lock's file. An Envfile with a name of its own has a lock of its own.
+func lockName(envfile string) string {
+	if envfile == hostfs.Envfile || envfile == hostfs.EnvfileJSON {
+		return lock.Name
+	}
+	return envfile + ".lock"
+}
+
+// personalLocks is the folder of locks in the user's state; personalLock is this checkout's.
+const personalLocks = "boxes"
+
+func personalLock(p *place) string { return personalLocks + "/" + p.identity.Checkout + ".lock" }
+
+// readLocks reads both. A committed one that cannot be read is an error that names the line; the user's own is then as if
+// it were not there, since it is only a shortcut.
+func (s *session) readLocks(p *place) (lockFiles, error) {
+	l := lockFiles{name: lockName(p.checkout.Name())}
+	path, _ := p.checkout.Path(l.name)
+	data, err := p.checkout.ReadFile(path, lock.MaxBytes)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return l, err
+	default:
+		if l.committed, err = lock.Decode(data); err != nil {
+			return l, lockError(l.name, err)
+		}
+		l.there = true
+	}
+	state, err := p.caller.FindDir(p.caller.Dirs.State)
+	if err != nil {
+		return l, nil //nolint:nilerr // then there is nothing of one's own yet
+	}
+	defer state.Close()
+	if data, err := state.ReadOwn(personalLock(p), lock.MaxBytes); err == nil {
+		l.personal, _ = lock.Decode(data)
+	}
+	return l, nil
+}
+
+func lockError(name string, err error) error {
+	var bad *lock.Error
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	at := diag.Range{File: name}
+	at.Start.Line, at.End.Line = bad.Line, bad.Line
+	return diag.List{{Summary: bad.Summary, Hint: bad.Hint, Range: at}}.Err()
+}
+
+// obeyed is what counts: with --locked only what is committed.
+func (l lockFiles) obeyed(locked bool) lock.Lock {
+	out := l.committed
+	if locked {
+		return out
+	}
+	for _, b := range l.personal.Boxes {
+		if _, ok := out.FindBox(b.Source, b.Ref, b.Version); !ok {
+			out.SetBox(b)
+		}
+	}
+	return out
+}
+
+// settledLocks are the locks with what a project was settled on, and without what nothing asks for any more where exactly is
+// set. What only personal layers name enters the user's own.
+func (s *session) settledLocks(p *provision.Project, exactly bool) lockFiles {
+	out := s.lockFiles
+	out.there = out.there || exactly
+	out.committed.Boxes, out.personal = slices.Clone(s.lockFiles.committed.Boxes), lock.Lock{}
+	if exactly {
+		out.committed.Boxes = nil
+	}
+	for _, use := range p.File.Uses() {
+		b, ok := s.finder.Settled(use.ID)
+		switch {
+		case !ok:
+		case use.Personal:
+			out.personal.SetBox(b)
+		default:
+			out.committed.SetBox(b)
+		}
+	}
+	return out
+}
+
+// saveLocks writes what is another than before, and tells the changes of the committed one.
+func (s *session) saveLocks(l lockFiles) ([]string, error) {
+	changes := lock.Diff(s.lockFiles.committed, l.committed)
+	if len(changes) > 0 || l.there && !s.lockFiles.there {
+		data, err := l.committed.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", l.name, err)
+		}
+		path, _ := s.place.checkout.Path(l.name)
+		if err := s.place.checkout.WriteFile(path, data, 0o644); err != nil {
+			return nil, fmt.Errorf("write %s: %w", l.name, err)
+		}
+	}
+	if err := s.savePersonal(l); err != nil {
+		return nil, err
+	}
+	s.lockFiles = l
+	return changes, nil
+}
+
+func (s *session) savePersonal(l lockFiles) error {
+	if len(lock.Diff(s.lockFiles.personal, l.personal)) == 0 {
+		return nil
+	}
+	state, err := s.state()
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	if len(l.personal.Boxes) == 0 {
+		return state.Remove(personalLock(s.place))
+	}
+	data, err := l.personal.Encode()
+	if err != nil {
+		return err
+	}
+	if err := state.MkdirAll(personalLocks, 0o700); err != nil {
+		return err
+	}
+	return state.WriteFile(personalLock(s.place), data, 0o600)
+}
