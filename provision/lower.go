@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/provision/recipe"
@@ -20,6 +21,7 @@ type lowering struct {
 	key     []byte
 	caller  config.Host
 	project *config.Project
+	lock    lock.Lock
 	folder  string // of the Envfile within the inside root, with a slash; "" is the root
 	diags   diag.List
 	out     resource.Desired
@@ -31,7 +33,7 @@ type lowering struct {
 func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.List) {
 	l := &lowering{
 		host: env.Host, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
-		builds: map[string]resource.BuildSpec{},
+		builds: map[string]resource.BuildSpec{}, lock: p.Lock,
 		out: resource.Desired{
 			Identity: p.Identity, Name: p.Config.Name, Version: env.Version,
 		},
@@ -192,6 +194,9 @@ func (l *lowering) origins(b *config.Box) map[string]resource.Origin {
 func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec) string {
 	i := resource.ImageSpec{Reference: b.Image, Platform: b.Platform}
 	w := resource.ImageWanted{Reference: b.Image, Origin: origin(b.AttrRange("image")), Origins: map[string]resource.Origin{}}
+	if d := digestOf(l.lock, b.Image); d != "" && b.Build == nil {
+		w.Reference, w.Digest, w.Locked = pinned(b.Image, d), d, true
+	}
 	if b.Build != nil {
 		spec, wanted := l.build(ctx, b)
 		i.Reference, i.Build, w.Build = "", &spec, &wanted

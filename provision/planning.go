@@ -39,6 +39,9 @@ type planning struct {
 	specs    map[string]*resource.BoxSpec // of the last plan, by container id
 
 	lossLimit time.Duration // 0 is planLimit
+
+	pulled map[string]string // digests, by reference as written
+	making bool              // there is something to do
 }
 
 // observe asks the engine, settles the project's name and the ports of boxes that exist, and lowers.
@@ -314,6 +317,7 @@ func (g *planning) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g.making = len(first.Steps) > 0
 	for _, s := range first.Steps {
 		if s.Op == plan.OpPull {
 			missing = append(missing, *s.Image)
@@ -322,12 +326,17 @@ func (g *planning) pull(ctx context.Context) error {
 	for _, i := range missing {
 		id := "pull-" + i.Reference
 		g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: "image." + i.Reference, Text: "pull"})
-		if err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id); err != nil {
+		digest, err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id)
+		if err != nil {
 			g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: "image." + i.Reference, Text: err.Error()})
 			return &apply.Failure{Step: plan.Step{Op: plan.OpPull, Address: resource.Address{Kind: resource.KindImage, Name: i.Reference}, Origin: i.Origin}, Err: err}
 		}
 		g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
 		delete(g.images, i.Reference)
+		if g.pulled == nil {
+			g.pulled = map[string]string{}
+		}
+		g.pulled[i.Spec.Reference] = digest
 	}
 	if len(missing) == 0 {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
@@ -90,6 +91,7 @@ type Project struct {
 	Values   config.Values
 	Config   *config.Project
 	Identity resource.Identity // Project is filled in when the engine has been asked
+	Lock     lock.Lock         // what images are held to
 }
 
 // UpOptions are the flags of up and plan.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
@@ -20,6 +21,9 @@ type Outcome struct {
 	Plan   *plan.Plan
 	Report *apply.Report
 	Scene  *Scene
+	// Images are what was settled on of images that are not locked, by reference; those of which nothing could be told are
+	// left out.
+	Images []lock.Image
 }
 
 // StalePlanError says that a saved plan is not what would be done now (exit 5).
@@ -100,6 +104,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if err := g.pull(ctx); err != nil {
 		return nil, err
 	}
+	images := g.settleImages(ctx)
 	p, err := g.diff(ctx)
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if o.around {
 		p = plan.Around(p, g.replicas())
 	}
-	out := &Outcome{Plan: p}
+	out := &Outcome{Plan: p, Images: images}
 	if o.Plan != nil {
 		if d := plan.Different(o.Plan, p); d != "" {
 			return out, &StalePlanError{Difference: d}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/driver"
 )
 
 func (a *app) boxOutdatedCommand() *cli.Command {
@@ -30,7 +32,7 @@ type outdatedJSON struct {
 }
 
 type outdatedLine struct {
-	Kind    string `json:"kind"` // "box"
+	Kind    string `json:"kind"` // "box", "image"
 	Name    string `json:"name"` // as the lock has it
 	Locked  string `json:"locked"`
 	Now     string `json:"now,omitempty"`     // absent: it could not be asked
@@ -55,6 +57,16 @@ func (s *session) outdated(ctx context.Context) error {
 	document := outdatedJSON{Format: "envy.outdated", Version: resultVersion, Entries: []outdatedLine{}}
 	for _, b := range files.obeyed(false).Boxes {
 		document.Entries = append(document.Entries, outdatedBox(ctx, fetcher, b))
+	}
+	for _, i := range files.obeyed(false).Images {
+		if err := s.openEngine(); err != nil {
+			return err
+		}
+		line, err := outdatedImage(ctx, s.engine, i)
+		if err != nil {
+			return err
+		}
+		document.Entries = append(document.Entries, line)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -88,6 +100,32 @@ func outdatedBox(ctx context.Context, fetcher *git.Fetcher, b lock.Box) outdated
 	line.Now, line.Newer = shownPin(now.Reference, now.Commit), now.Commit != b.Commit
 	return line
 }
+
+// outdatedImage asks an image's registry, through the engine; only an engine that does not answer is an error.
+func outdatedImage(ctx context.Context, engine driver.Images, i lock.Image) (outdatedLine, error) {
+	line := outdatedLine{Kind: "image", Name: i.Reference, Locked: shortDigest(i.Digest)}
+	if i.Local {
+		line.Locked, line.Now = "local", "local"
+		return line, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, registryTime)
+	defer cancel()
+	now, err := engine.Digest(ctx, i.Reference)
+	switch {
+	case driver.Is(err, driver.Unreachable):
+		return line, err
+	case err != nil:
+		line.Problem = causeOf(err)
+	default:
+		line.Now, line.Newer = shortDigest(now), now != i.Digest
+	}
+	return line, nil
+}
+
+// registryTime is how long a registry may take to tell a digest.
+const registryTime = time.Minute
+
+func shortDigest(d string) string { return d[:min(len(d), len("sha256:")+12)] }
 
 // shownPin is a reference and its commit in short.
 func shownPin(reference, commit string) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/envyhq/envy/boxes/lock"
+	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
@@ -58,11 +59,56 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 	if err != nil {
 		return err
 	}
+	images, unlocked, err := s.lockImages(ctx, project)
+	if err != nil {
+		return errors.Join(err, s.settle())
+	}
+	var errs []error
+	for _, u := range unlocked { // what was settled before stands; what is local is never stale
+		old, ok := before.obeyed(false).FindImage(u.Reference)
+		if ok {
+			images = append(images, old)
+		}
+		if !old.Local {
+			errs = append(errs, u)
+		}
+	}
+	settled := s.settledLocks(project, images, true)
 	s.lockFiles = before
-	changes, err := s.saveLocks(s.settledLocks(project, true))
+	changes, err := s.saveLocks(settled)
 	if err := errors.Join(err, s.settle()); err != nil {
 		return err
 	}
+	return errors.Join(append(errs, s.showLock(changes))...)
+}
+
+// lockImages settles images that are not locked; the engine is asked only where there are some. Unlocked are those of which
+// nothing could be told.
+func (s *session) lockImages(ctx context.Context, p *provision.Project) (images []lock.Image, unlocked []*provision.UnlockedError, err error) {
+	open := slices.ContainsFunc(p.Config.Boxes, func(b *config.Box) bool {
+		_, ok := p.Lock.FindImage(b.Image)
+		return provision.Lockable(b) && !ok
+	})
+	if !open {
+		return nil, nil, nil
+	}
+	env, err := s.env()
+	if err != nil {
+		return nil, nil, err
+	}
+	images, err = provision.LockImages(ctx, env, p)
+	for _, e := range parts(err) {
+		var u *provision.UnlockedError
+		if !errors.As(e, &u) {
+			return nil, nil, e
+		}
+		unlocked = append(unlocked, u)
+	}
+	return images, unlocked, nil
+}
+
+// showLock is the answer of lock.
+func (s *session) showLock(changes []string) error {
 	switch {
 	case s.g.format == view.JSON:
 		return s.view.JSON(lockJSON{Format: "envy.lock", Version: resultVersion, File: s.lockFiles.name, Changes: append([]string{}, changes...)})
@@ -90,7 +136,7 @@ func (s *session) forget(ctx context.Context, names []string) error {
 		if kept, missing = s.without(project, names); len(missing) > 0 {
 			return &usageError{
 				text: fmt.Sprintf("nothing that is locked is called %q", missing[0]),
-				hint: "it takes a box's name or a source, as they stand in " + kept.name + near(missing[0], kept.committed, project),
+				hint: "it takes a box's name, an image or a source, as they stand in " + kept.name + near(missing[0], kept.committed, project),
 			}
 		}
 	}
@@ -104,6 +150,9 @@ func near(name string, l lock.Lock, p *provision.Project) string {
 	var known []string
 	for _, b := range l.Boxes {
 		known = append(known, b.Source)
+	}
+	for _, i := range l.Images {
+		known = append(known, i.Reference)
 	}
 	for _, b := range p.Config.Boxes {
 		known = append(known, b.Label)
@@ -123,8 +172,11 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 		return out, nil
 	}
 	named := map[string]bool{}
-	owners := map[lock.Box][]string{}
+	owners, images := map[lock.Box][]string{}, map[string][]string{}
 	if p != nil {
+		for _, b := range p.Config.Boxes {
+			images[b.Image] = append(images[b.Image], b.Label)
+		}
 		for _, use := range p.File.Uses() {
 			if b, ok := s.finder.Settled(use.ID); ok {
 				owners[b] = append(owners[b], use.Owners...)
@@ -134,6 +186,9 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 	for _, l := range []*lock.Lock{&out.committed, &out.personal} {
 		l.Boxes = slices.DeleteFunc(slices.Clone(l.Boxes), func(b lock.Box) bool {
 			return anyOf(names, named, append([]string{b.Source}, owners[b]...))
+		})
+		l.Images = slices.DeleteFunc(slices.Clone(l.Images), func(i lock.Image) bool {
+			return anyOf(names, named, append([]string{i.Reference}, images[i.Reference]...))
 		})
 	}
 	for _, n := range names {

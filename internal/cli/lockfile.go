@@ -10,6 +10,7 @@ import (
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/resource"
 )
 
 // lockFiles are what was settled on: the file that is committed, and what only the user's own layers name, which stands in
@@ -82,12 +83,17 @@ func (l lockFiles) obeyed(locked bool) lock.Lock {
 			out.SetBox(b)
 		}
 	}
+	for _, i := range l.personal.Images {
+		if _, ok := out.FindImage(i.Reference); !ok {
+			out.SetImage(i)
+		}
+	}
 	return out
 }
 
-// settledLocks are the locks with what a project was settled on, and without what nothing asks for any more where exactly is
-// set. What only personal layers name enters the user's own.
-func (s *session) settledLocks(p *provision.Project, exactly bool) lockFiles {
+// settledLocks are the locks with what a project and its images were settled on, and without what nothing asks for any more
+// where exactly is set. What only personal layers name enters the user's own.
+func (s *session) settledLocks(p *provision.Project, images []lock.Image, exactly bool) lockFiles {
 	out := s.lockFiles
 	out.there = out.there || exactly
 	out.committed.Boxes, out.personal = slices.Clone(s.lockFiles.committed.Boxes), lock.Lock{}
@@ -104,7 +110,63 @@ func (s *session) settledLocks(p *provision.Project, exactly bool) lockFiles {
 			out.committed.SetBox(b)
 		}
 	}
+	s.settleImages(&out, p, images, exactly)
 	return out
+}
+
+// settleImages is settledLocks for images.
+func (s *session) settleImages(out *lockFiles, p *provision.Project, images []lock.Image, exactly bool) {
+	used := usedImages(p)
+	known := s.lockFiles.obeyed(false)
+	for _, i := range images {
+		known.SetImage(i)
+	}
+	out.committed.Images = nil
+	for _, i := range known.Images {
+		shared, names := used[i.Reference]
+		switch _, was := s.lockFiles.committed.FindImage(i.Reference); {
+		case names && shared, was && !exactly:
+			out.committed.SetImage(i)
+		case names:
+			out.personal.SetImage(i)
+		}
+	}
+}
+
+// usedImages are the references of the project's images, and whether something else than personal layers names them.
+func usedImages(p *provision.Project) map[string]bool {
+	personal := map[string]bool{hostfs.EnvfileLocal: true}
+	for _, use := range p.File.Uses() {
+		personal[use.File] = use.Personal
+	}
+	used := map[string]bool{}
+	for _, b := range p.Config.Boxes {
+		if provision.Lockable(b) {
+			used[b.Image] = used[b.Image] || !personal[b.AttrRange("image").File]
+		}
+	}
+	return used
+}
+
+// checkLocked refuses images that the lock says nothing on, for --locked.
+func (s *session) checkLocked(p *provision.Project) error {
+	if !s.g.locked {
+		return nil
+	}
+	var list diag.List
+	seen := map[string]bool{}
+	for _, b := range p.Config.Boxes {
+		if _, ok := s.lockFiles.committed.FindImage(b.Image); !ok && provision.Lockable(b) && !seen[b.Image] {
+			seen[b.Image] = true
+			d := diag.Diagnostic{
+				Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the image %s", s.lockFiles.name, b.Image), Hint: "envy lock settles it",
+			}
+			at := b.AttrRange("image")
+			s.app.pointAt(&d, resource.Origin{File: at.File, Line: at.Start.Line})
+			list = append(list, d)
+		}
+	}
+	return list.Err()
 }
 
 // saveLocks writes what is another than before, and tells the changes of the committed one.
@@ -136,7 +198,7 @@ func (s *session) savePersonal(l lockFiles) error {
 		return err
 	}
 	defer state.Close()
-	if len(l.personal.Boxes) == 0 {
+	if len(l.personal.Boxes)+len(l.personal.Images) == 0 {
 		return state.Remove(personalLock(s.place))
 	}
 	data, err := l.personal.Encode()

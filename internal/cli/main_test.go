@@ -346,7 +346,6 @@ func TestNoEngine(t *testing.T) {
 		m.want(0, "", args...)
 	}
 	m.want(5, "", "up", "--locked")
-	m.want(0, "", "lock")
-	m.want(0, "", "validate", "--locked")
-	m.want(0, "", "box", "outdated")
+	m.want(5, "", "validate", "--locked")
+	m.want(5, "", "box", "outdated")
 }

@@ -202,6 +202,7 @@ func ofApply(err error) (d diag.Diagnostic, ok bool) {
 func (a *app) failure(err error) (f view.Failure, ok bool) {
 	var step *apply.Failure
 	var exited *provision.ExitedError
+	var unlocked *provision.UnlockedError
 	var origin resource.Origin
 	switch {
 	case is[*apply.MoreLostError](err) || isInterrupted(err):
@@ -218,6 +219,12 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 		case driver.Is(step, driver.NoSpace):
 			f.Hint = roomHint
 		}
+	case errors.As(err, &unlocked):
+		f = view.Failure{
+			Text: fmt.Sprintf("image %s is not locked: %s", unlocked.Reference, causeOf(unlocked.Err)),
+			Hint: "once its registry can be asked: envy lock",
+		}
+		origin = unlocked.Origin
 	case errors.As(err, &exited):
 		f = view.Failure{Text: exited.Error(), Lines: exited.Logs, Hint: "all that it printed: envy logs " + exited.Box}
 		origin = exited.Origin

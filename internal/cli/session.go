@@ -241,7 +241,11 @@ func (s *session) projectWith(ctx context.Context, allow func(context.Context, v
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
+	if err := s.checkLocked(project); err != nil {
+		return nil, err
+	}
 	s.loaded = project
+	project.Lock = s.lockFiles.obeyed(s.g.locked)
 	for _, note := range s.finder.Notes() {
 		list = append(list, diag.Diagnostic{Severity: diag.Warning, Summary: note})
 	}

@@ -254,6 +254,11 @@ func compare(have, want resource.BoxSpec) []AttrChange {
 	if want.Image.Base == "" { // not resolved: the written reference and recipe decide (§3)
 		have.Image.Base = ""
 	}
+	was, now := have.Image.Digest, want.Image.Digest
+	unresolved, other := want.Image.Base == "", have.Image.Base != want.Image.Base && was != ""
+	if now != "" && was != now && (unresolved || other) { // another one is locked than it was made from
+		have.Image.Base, want.Image.Base = was, now
+	}
 	haveAttrs, wantAttrs := attrs(have), attrs(want)
 	old := make(map[string]attr, len(haveAttrs))
 	for _, a := range haveAttrs {

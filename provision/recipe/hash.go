@@ -68,7 +68,7 @@ type label struct {
 // is left out, so that whoever builds this recipe first gives it the same label.
 func Label(spec resource.ImageSpec) string {
 	if spec.Base != "" {
-		spec.Reference, spec.Build, spec.Platform = "", nil, ""
+		spec.Reference, spec.Build, spec.Platform, spec.Digest = "", nil, "", ""
 	}
 	return encode(label{labelVersion, spec})
 }

@@ -14,7 +14,9 @@ type Desired struct {
 // ImageWanted is an image that boxes need, by the ID that BoxWanted.Image gives. Several boxes share one.
 type ImageWanted struct {
 	ID        string // key within the plan: hash of Spec as written (Base left out)
-	Reference string // image to be used or added to; for a build {} the tag it is built under
+	Reference string // image to be used or added to, with its digest where it is locked; for a build {} the tag it is built under
+	Digest    string // what the registry has under Spec.Reference, "" where that is not known or it came from none
+	Locked    bool   // Digest comes from the lock: no other image will do
 	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
 	Spec      ImageSpec
 	Build     *BuildWanted // build {}: how

@@ -185,8 +185,12 @@ func (i *intercepted) Image(ctx context.Context, ref, platform string) (resource
 	return value(ctx, i, "Image", ref, func(ctx context.Context) (resource.ImageFact, error) { return i.next.Image(ctx, ref, platform) })
 }
 
-func (i *intercepted) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error {
-	return i.do(ctx, "Pull", ref, func(ctx context.Context) error { return i.next.Pull(ctx, ref, platform, sink, parent) })
+func (i *intercepted) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) (string, error) {
+	return value(ctx, i, "Pull", ref, func(ctx context.Context) (string, error) { return i.next.Pull(ctx, ref, platform, sink, parent) })
+}
+
+func (i *intercepted) Digest(ctx context.Context, ref string) (string, error) {
+	return value(ctx, i, "Digest", ref, func(ctx context.Context) (string, error) { return i.next.Digest(ctx, ref) })
 }
 
 func (i *intercepted) Build(ctx context.Context, b driver.Build, sink event.Sink, parent string) error {
