@@ -202,11 +202,11 @@ func (e *Engine) Digest(ctx context.Context, ref string) (digest string, err err
 }
 
 // digest is what a registry has it under, "" for one that came from none.
-func (i *image) digest() string {
-	if len(i.Fact.Digests) == 0 {
+func (m *image) digest() string {
+	if len(m.Fact.Digests) == 0 {
 		return ""
 	}
-	_, digest, _ := strings.Cut(i.Fact.Digests[0], "@")
+	_, digest, _ := strings.Cut(m.Fact.Digests[0], "@")
 	return digest
 }
 
