@@ -78,6 +78,7 @@ func definitions() []Layer {
 		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
 		{Dir: "boxes/git", May: []string{"boxes/source", "boxes/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},
 		{Dir: "boxes/lock", Reason: "what was settled on is a value: it finds and fetches nothing"},
+		{Dir: "boxes/registry", Reason: "it speaks with strangers' registries, so that it sees nothing but what to ask for"},
 		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
 		{Dir: "boxes/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 	}

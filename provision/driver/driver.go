@@ -19,6 +19,7 @@ type Engine interface {
 	Inspector
 	Mutator
 	Images
+	Publisher
 	Importer
 	Inside
 	Execer
@@ -225,6 +226,18 @@ type Images interface {
 	// PackageManager looks into an image: "apt", "apk", "dnf", "zypper", "pacman", or NotFound.
 	PackageManager(ctx context.Context, ref string) (string, error)
 	RemoveImage(ctx context.Context, ref string) error // NotFound is success
+}
+
+// Publisher gives images further names, and hands them on through registries.
+type Publisher interface {
+	// TagImage gives an image, by reference or id, one more name, which moves there from any other. Error kinds: NotFound,
+	// Invalid.
+	TagImage(ctx context.Context, ref, name string) error
+	// PushImage sends the image of a name to the registry in that name, with the user's credentials, and gives the digest
+	// that it has there; layers are reported to sink under parent. What the registry has already is not sent again. When
+	// ctx ends the name in the registry may be the old one, or the new. Error kinds: NotFound (no such image here), Denied,
+	// NoRegistry, Invalid.
+	PushImage(ctx context.Context, name string, sink event.Sink, parent string) (digest string, err error)
 }
 
 // Importer makes images of a file system, where there is none to start from.

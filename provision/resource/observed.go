@@ -96,7 +96,8 @@ type VolumeObserved struct {
 // ImageFact is what an image says of itself. BaseID is equal on both image stores.
 type ImageFact struct {
 	ID           string
-	BaseID       string // hash over layer ids, configuration and platform
+	BaseID       string   // hash over layer ids, configuration and platform
+	Layers       []string // ids of what the layers unpack to, lowest first
 	Reference    string
 	OS, Arch     string
 	User         string

@@ -103,3 +103,32 @@ func TestProxiesBecomeBuildArgs(t *testing.T) {
 		t.Errorf("args (-want +got):\n%s", diff)
 	}
 }
+
+func TestRegistryCredentials(t *testing.T) {
+	token := helper(t, "two", "t.example")
+	o := withConfig(t, `{"auths":{"r.example":{"auth":"dTpw"},"i.example":{"auth":"PHRva2VuPjpw","identitytoken":"tok"},"`+hubKey+`":{"auth":"aHViOnA="}},
+		"credHelpers":{"t.example":"two","broken.example":"no-such"}}`)
+	for host, want := range map[string][3]string{
+		"r.example": {"u", "p", ""}, "docker.io": {"hub", "p", ""}, "t.example": {"from-two", "s3cret", ""}, "s.example": {},
+	} {
+		user, secret, identity, err := o.RegistryCredentials(host)
+		if err != nil || [3]string{user, secret, identity} != want {
+			t.Errorf("%s: %q %q %q %v, want %q", host, user, secret, identity, err, want)
+		}
+	}
+	if _, _, identity, err := o.RegistryCredentials("i.example"); err != nil || identity != "tok" {
+		t.Errorf("identity token %q, %v", identity, err)
+	}
+	if asked := token(); strings.Count(asked, "\n") != 1 {
+		t.Errorf("the helper was asked %q", asked)
+	}
+	if _, _, _, err := o.RegistryCredentials("broken.example"); err == nil {
+		t.Error("a helper that is not there gives credentials")
+	}
+	if got := RegistryHost("registry.example.com:5000"); got != "registry.example.com:5000" {
+		t.Error(got)
+	}
+	if got := RegistryHost("docker.io"); !strings.Contains(hubKey, "//"+got+"/") {
+		t.Error(got)
+	}
+}

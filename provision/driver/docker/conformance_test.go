@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -17,7 +18,12 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) drivertest.Engine {
 		e := openEngine(t)
 		local := strings.HasPrefix(e.endpoint, "unix://")
+		registry := ""
+		if _, err := exec.LookPath("docker-registry"); err == nil && local {
+			registry = startRegistry(t, "")
+		}
 		return drivertest.Engine{
+			Registry:  registry,
 			Driver:    e,
 			Image:     testImage,
 			ImageFile: "/bin/vi",

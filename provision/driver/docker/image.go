@@ -84,7 +84,7 @@ func samePlatform(a, b ocispec.Platform) bool {
 func factOf(ref string, found image.InspectResponse) resource.ImageFact {
 	base := baseOf(found)
 	fact := resource.ImageFact{
-		ID: found.ID, BaseID: base.id(), Reference: ref, OS: found.Os, Arch: found.Architecture,
+		ID: found.ID, BaseID: base.id(), Layers: base.Layers, Reference: ref, OS: found.Os, Arch: found.Architecture,
 		User: base.User, Entrypoint: base.Entrypoint, Cmd: base.Cmd, Env: base.Env, Workdir: base.Workdir,
 		Volumes: base.Volumes, ExposedPorts: base.ExposedPorts, StopSignal: base.StopSignal, Shell: base.Shell,
 		Recipe: base.Labels[resource.LabelRecipe], Digests: slices.Sorted(slices.Values(found.RepoDigests)),

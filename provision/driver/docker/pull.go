@@ -183,7 +183,7 @@ type layerReport struct {
 }
 
 // layerSteps are the statuses that show progress, in the words of events.
-var layerSteps = map[string]string{"Downloading": "download", "Extracting": "extract"}
+var layerSteps = map[string]string{"Downloading": "download", "Extracting": "extract", "Pushing": "upload"}
 
 func (l *layerReport) take(m message) error {
 	task := event.Event{ID: l.parent + "/" + m.ID, Parent: l.parent}

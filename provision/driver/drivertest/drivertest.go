@@ -33,6 +33,9 @@ type Engine struct {
 	// System writes the file system of Image, or of one like it, as a tar.
 	System func(ctx context.Context, w io.Writer) error
 
+	// Registry is a host that the engine may push to and pull from; empty: neither is tried.
+	Registry string
+
 	// RealInside: what runs in boxes is real, so that name lookup, adopted users and file modes can be seen from inside.
 	RealInside bool
 	// PublishedPorts: published ports can be reached on this machine's loopback, and its listeners are in their way.
@@ -103,6 +106,7 @@ func groups() []group {
 		{"Logs", logTests()},
 		{"Events", eventTests()},
 		{"Images", imageTests()},
+		{"Publish", publishTests()},
 		{"Import", importTests()},
 		{"Missing", missingTests()},
 	}

@@ -291,6 +291,7 @@ func (w *builder) finish() {
 	}
 	text += "\x00" + w.build.Target + w.build.Platform
 	w.fact.ID, w.fact.BaseID, w.fact.Digests = "", "", nil
+	w.fact.Layers = append(slices.Clone(w.base.Fact.Layers), "sha256:"+resource.Digest("layer "+text))
 	w.fact.Recipe = w.fact.Labels[resource.LabelRecipe]
 	made := &image{Fact: w.fact, Manager: w.base.Manager, Programs: w.base.Programs, Users: w.base.Users, Files: maps.Clone(w.base.Files)}
 	for p, f := range w.box.Layer {

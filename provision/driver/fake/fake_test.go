@@ -21,7 +21,7 @@ func identity(project string) resource.Identity {
 
 func suite(e *fake.Engine) drivertest.Engine {
 	return drivertest.Engine{
-		Driver: e, Image: "busybox:1", ImageFile: "/etc/motd", Prefix: "suite", Identity: identity, HostFiles: true, Builds: true,
+		Driver: e, Image: "busybox:1", ImageFile: "/etc/motd", Prefix: "suite", Identity: identity, HostFiles: true, Builds: true, Registry: "registry.example.com",
 		System: func(_ context.Context, w io.Writer) error {
 			out := tar.NewWriter(w)
 			err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "etc/motd", Mode: 0o644, Size: 5})

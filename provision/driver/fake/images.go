@@ -85,6 +85,9 @@ func (m *image) identify(text string) {
 	if f.Env == nil {
 		f.Env = []string{"PATH=" + defaultPath}
 	}
+	if f.Layers == nil {
+		f.Layers = []string{"sha256:" + resource.Digest("layer "+text)}
+	}
 	slices.Sort(f.Volumes)
 	slices.Sort(f.ExposedPorts)
 	config := strings.Join(slices.Concat([]string{text, f.User, f.Workdir, f.OS, f.Arch}, f.Entrypoint, f.Cmd, f.Env, f.Volumes, f.ExposedPorts), "\x00")

@@ -205,6 +205,14 @@ func (i *intercepted) RemoveImage(ctx context.Context, ref string) error {
 	return i.do(ctx, "RemoveImage", ref, func(ctx context.Context) error { return i.next.RemoveImage(ctx, ref) })
 }
 
+func (i *intercepted) TagImage(ctx context.Context, ref, name string) error {
+	return i.do(ctx, "TagImage", name, func(ctx context.Context) error { return i.next.TagImage(ctx, ref, name) })
+}
+
+func (i *intercepted) PushImage(ctx context.Context, name string, sink event.Sink, parent string) (string, error) {
+	return value(ctx, i, "PushImage", name, func(ctx context.Context) (string, error) { return i.next.PushImage(ctx, name, sink, parent) })
+}
+
 func (i *intercepted) Architecture(ctx context.Context) (string, error) {
 	return value(ctx, i, "Architecture", "", i.next.Architecture)
 }
