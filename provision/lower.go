@@ -203,21 +203,11 @@ func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec
 		w.Reference = recipe.BuildTag(resource.ImageSpec{Build: &spec, Platform: b.Platform})
 		w.Origin = origin(b.Build.Range)
 	}
-	seen := map[string]bool{}
-	add := func(packages []config.Package) {
-		for _, p := range packages {
-			if !seen[p.Written] {
-				seen[p.Written] = true
-				i.Packages = append(i.Packages, p.Written)
-			}
-		}
-	}
-	add(b.Packages)
+	i.Packages = packagesOf(b)
 	for _, x := range b.Setups {
 		setup := l.setup(ctx, x)
 		w.Setups = append(w.Setups, setup)
 		i.Setups = append(i.Setups, recipe.Setup(setup))
-		add(x.Packages) // setup.packages join the box's package step (§3)
 		w.Origins["setup."+x.Label] = origin(x.Range)
 	}
 	if len(b.Packages) > 0 {
@@ -230,6 +220,23 @@ func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec
 		l.out.Images = append(l.out.Images, w)
 	}
 	return w.ID
+}
+
+// packagesOf are a box's packages and those of its setups, which join its package step (§3), each once.
+func packagesOf(b *config.Box) []string {
+	var all []string
+	add := func(packages []config.Package) {
+		for _, p := range packages {
+			if !slices.Contains(all, p.Written) {
+				all = append(all, p.Written)
+			}
+		}
+	}
+	add(b.Packages)
+	for _, x := range b.Setups {
+		add(x.Packages)
+	}
+	return all
 }
 
 func (l *lowering) fail(r diag.Range, summary, detail, hint string) {

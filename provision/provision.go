@@ -91,7 +91,8 @@ type Project struct {
 	Values   config.Values
 	Config   *config.Project
 	Identity resource.Identity // Project is filled in when the engine has been asked
-	Lock     lock.Lock         // what images are held to
+	Lock     lock.Lock         // what images and packages are held to
+	Locked   bool              // --locked: what the lock does not have is refused
 }
 
 // UpOptions are the flags of up and plan.

@@ -23,7 +23,8 @@ type Outcome struct {
 	Scene  *Scene
 	// Images are what was settled on of images that are not locked, by reference; those of which nothing could be told are
 	// left out.
-	Images []lock.Image
+	Images   []lock.Image
+	Packages []PackageVersions // of images with packages that are not locked
 }
 
 // StalePlanError says that a saved plan is not what would be done now (exit 5).
@@ -125,7 +126,12 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 		return out, err
 	}
 	if p.Unresolved {
-		if p, err = g.makeBases(ctx, out, o, confirm); err != nil {
+		if p, err = g.makeFirst(ctx, out, o, confirm, isBase); err != nil {
+			return out, err
+		}
+	}
+	if g.openPackages(p) {
+		if p, err = g.makeFirst(ctx, out, o, confirm, isLayers); err != nil {
 			return out, err
 		}
 	}
@@ -140,19 +146,28 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	return out, g.finish(ctx, out)
 }
 
-// makeBases builds what must be there before the rest can be planned, and plans again.
-func (g *planning) makeBases(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm) (*plan.Plan, error) {
-	first := plan.Keep(out.Plan, func(s plan.Step) bool { return s.Op == plan.OpPull || s.Op == plan.OpBuild })
+func isBase(s plan.Step) bool   { return s.Op == plan.OpPull || s.Op == plan.OpBuild }
+func isLayers(s plan.Step) bool { return s.Op == plan.OpBuildLayers }
+
+// makeFirst makes what must be there before the rest can be planned, and plans again.
+func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm, is func(plan.Step) bool) (*plan.Plan, error) {
+	first := plan.Keep(out.Plan, is)
 	out.Report = g.apply(ctx, first, o)
 	if err := out.Report.Err(ctx); err != nil {
 		return nil, err
 	}
 	for _, s := range first.Steps {
-		delete(g.images, s.Image.Reference)
+		if isBase(s) {
+			delete(g.images, s.Image.Reference)
+		}
 	}
 	if err := g.resolve(ctx); err != nil {
 		return nil, err
 	}
+	if err := g.settlePackages(ctx); err != nil {
+		return nil, err
+	}
+	out.Packages = g.packages
 	g.options.Build = false
 	again, err := g.diff(ctx)
 	if err != nil {

@@ -63,6 +63,13 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 	if err != nil {
 		return errors.Join(err, s.settle())
 	}
+	for _, i := range images {
+		project.Lock.SetImage(i) // packages go on top of these
+	}
+	packages, err := s.lockPackages(ctx, project, before.obeyed(false))
+	if err != nil {
+		return errors.Join(err, s.settle())
+	}
 	var errs []error
 	for _, u := range unlocked { // what was settled before stands; what is local is never stale
 		old, ok := before.obeyed(false).FindImage(u.Reference)
@@ -73,9 +80,9 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 			errs = append(errs, u)
 		}
 	}
-	settled := s.settledLocks(project, images, true)
+	now := s.settledLocks(project, settled{images, packages}, true)
 	s.lockFiles = before
-	changes, err := s.saveLocks(settled)
+	changes, err := s.saveLocks(now)
 	if err := errors.Join(err, s.settle()); err != nil {
 		return err
 	}
@@ -105,6 +112,22 @@ func (s *session) lockImages(ctx context.Context, p *provision.Project) (images 
 		unlocked = append(unlocked, u)
 	}
 	return images, unlocked, nil
+}
+
+// lockPackages settles packages that are not locked for the engine's platform, which takes building their images; the engine
+// is asked only where there are some.
+// What was locked before and is to be settled anew is built anew.
+func (s *session) lockPackages(ctx context.Context, p *provision.Project, before lock.Lock) ([]provision.PackageVersions, error) {
+	if !slices.ContainsFunc(p.Config.Boxes, func(b *config.Box) bool { return provision.PackageKey(b) != "" }) {
+		return nil, nil
+	}
+	env, err := s.makingEnv(ctx, "lock")
+	if err != nil {
+		return nil, err
+	}
+	return provision.LockPackages(ctx, env, p, func(key string) bool {
+		return slices.ContainsFunc(before.Packages, func(x lock.Packages) bool { return x.Recipe == key })
+	})
 }
 
 // showLock is the answer of lock.
@@ -172,10 +195,13 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 		return out, nil
 	}
 	named := map[string]bool{}
-	owners, images := map[lock.Box][]string{}, map[string][]string{}
+	owners, images, packages := map[lock.Box][]string{}, map[string][]string{}, map[string][]string{}
 	if p != nil {
 		for _, b := range p.Config.Boxes {
 			images[b.Image] = append(images[b.Image], b.Label)
+			if key := provision.PackageKey(b); key != "" {
+				packages[key] = append(packages[key], b.Label, b.Image)
+			}
 		}
 		for _, use := range p.File.Uses() {
 			if b, ok := s.finder.Settled(use.ID); ok {
@@ -189,6 +215,9 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 		})
 		l.Images = slices.DeleteFunc(slices.Clone(l.Images), func(i lock.Image) bool {
 			return anyOf(names, named, append([]string{i.Reference}, images[i.Reference]...))
+		})
+		l.Packages = slices.DeleteFunc(slices.Clone(l.Packages), func(x lock.Packages) bool {
+			return anyOf(names, named, append([]string{x.Recipe}, packages[x.Recipe]...))
 		})
 	}
 	for _, n := range names {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/internal/diag"
@@ -88,64 +87,87 @@ func (l lockFiles) obeyed(locked bool) lock.Lock {
 			out.SetImage(i)
 		}
 	}
+	for _, p := range l.personal.Packages {
+		for platform, versions := range p.Platforms {
+			if _, ok := out.FindPackages(p.Recipe, platform); !ok {
+				out.SetPackages(p.Recipe, platform, versions)
+			}
+		}
+	}
 	return out
 }
 
-// settledLocks are the locks with what a project and its images were settled on, and without what nothing asks for any more
-// where exactly is set. What only personal layers name enters the user's own.
-func (s *session) settledLocks(p *provision.Project, images []lock.Image, exactly bool) lockFiles {
-	out := s.lockFiles
+// settled is what images and packages were found to be.
+type settled struct {
+	images   []lock.Image
+	packages []provision.PackageVersions
+}
+
+// settledLocks are the locks with what a project was settled on, and without what nothing asks for any more where exactly is
+// set. What only personal layers name enters the user's own.
+func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) lockFiles {
+	out, known := s.lockFiles, s.lockFiles.obeyed(false)
 	out.there = out.there || exactly
-	out.committed.Boxes, out.personal = slices.Clone(s.lockFiles.committed.Boxes), lock.Lock{}
-	if exactly {
-		out.committed.Boxes = nil
+	if out.personal = (lock.Lock{}); exactly {
+		out.committed = lock.Lock{}
 	}
 	for _, use := range p.File.Uses() {
-		b, ok := s.finder.Settled(use.ID)
-		switch {
-		case !ok:
-		case use.Personal:
-			out.personal.SetBox(b)
-		default:
-			out.committed.SetBox(b)
+		if b, ok := s.finder.Settled(use.ID); ok {
+			out.side(!use.Personal).SetBox(b)
 		}
 	}
-	s.settleImages(&out, p, images, exactly)
+	for _, i := range now.images {
+		known.SetImage(i)
+	}
+	for _, x := range now.packages {
+		known.SetPackages(x.Key, x.Platform, x.Versions)
+	}
+	images, packages := usedImages(p)
+	for _, i := range known.Images {
+		if shared, names := images[i.Reference]; names {
+			out.side(shared).SetImage(i)
+		}
+	}
+	for _, x := range known.Packages {
+		if shared, names := packages[x.Recipe]; names {
+			for platform, versions := range x.Platforms {
+				out.side(shared).SetPackages(x.Recipe, platform, versions)
+			}
+		}
+	}
 	return out
 }
 
-// settleImages is settledLocks for images.
-func (s *session) settleImages(out *lockFiles, p *provision.Project, images []lock.Image, exactly bool) {
-	used := usedImages(p)
-	known := s.lockFiles.obeyed(false)
-	for _, i := range images {
-		known.SetImage(i)
+// side is the committed lock, or the user's own.
+func (l *lockFiles) side(shared bool) *lock.Lock {
+	if shared {
+		return &l.committed
 	}
-	out.committed.Images = nil
-	for _, i := range known.Images {
-		shared, names := used[i.Reference]
-		switch _, was := s.lockFiles.committed.FindImage(i.Reference); {
-		case names && shared, was && !exactly:
-			out.committed.SetImage(i)
-		case names:
-			out.personal.SetImage(i)
-		}
-	}
+	return &l.personal
 }
 
-// usedImages are the references of the project's images, and whether something else than personal layers names them.
-func usedImages(p *provision.Project) map[string]bool {
+// usedImages are the references of the project's images and the keys of its packages, and whether something else than
+// personal layers asks for them.
+func usedImages(p *provision.Project) (images, packages map[string]bool) {
 	personal := map[string]bool{hostfs.EnvfileLocal: true}
 	for _, use := range p.File.Uses() {
 		personal[use.File] = use.Personal
 	}
-	used := map[string]bool{}
+	images, packages = map[string]bool{}, map[string]bool{}
 	for _, b := range p.Config.Boxes {
+		own := personal[b.AttrRange("image").File]
 		if provision.Lockable(b) {
-			used[b.Image] = used[b.Image] || !personal[b.AttrRange("image").File]
+			images[b.Image] = images[b.Image] || !own
+		}
+		own = own || personal[b.AttrRange("packages").File]
+		for _, x := range b.Setups {
+			own = own || len(x.Packages) > 0 && personal[x.Range.File]
+		}
+		if key := provision.PackageKey(b); key != "" {
+			packages[key] = packages[key] || !own
 		}
 	}
-	return used
+	return images, packages
 }
 
 // checkLocked refuses images that the lock says nothing on, for --locked.
@@ -198,7 +220,7 @@ func (s *session) savePersonal(l lockFiles) error {
 		return err
 	}
 	defer state.Close()
-	if len(l.personal.Boxes)+len(l.personal.Images) == 0 {
+	if len(l.personal.Boxes)+len(l.personal.Images)+len(l.personal.Packages) == 0 {
 		return state.Remove(personalLock(s.place))
 	}
 	data, err := l.personal.Encode()

@@ -218,6 +218,8 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"
 		case driver.Is(step, driver.NoSpace):
 			f.Hint = roomHint
+		case lockedPackages(step):
+			f.Hint = "the lock holds packages to their versions; where the mirror has one no more: envy lock --upgrade " + step.Step.Image.Spec.Reference
 		}
 	case errors.As(err, &unlocked):
 		f = view.Failure{
@@ -235,6 +237,12 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 	a.pointAt(&at, origin)
 	f.Place, f.Excerpt = origin.String(), at.Excerpt
 	return f, true
+}
+
+// lockedPackages reports a package step that was held to versions.
+func lockedPackages(f *apply.Failure) bool {
+	var build *driver.BuildError
+	return f.Step.Op == plan.OpBuildLayers && f.Step.Image != nil && len(f.Step.Image.Versions) > 0 && errors.As(f.Err, &build) && build.Part == "packages"
 }
 
 // roomHint names no command that would take stopped boxes or volumes away.

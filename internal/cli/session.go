@@ -245,7 +245,7 @@ func (s *session) projectWith(ctx context.Context, allow func(context.Context, v
 		return nil, err
 	}
 	s.loaded = project
-	project.Lock = s.lockFiles.obeyed(s.g.locked)
+	project.Lock, project.Locked = s.lockFiles.obeyed(s.g.locked), s.g.locked
 	for _, note := range s.finder.Notes() {
 		list = append(list, diag.Diagnostic{Severity: diag.Warning, Summary: note})
 	}

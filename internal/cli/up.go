@@ -105,7 +105,7 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	}
 	outcome, err := provision.Up(ctx, env, project, o, confirm)
 	if outcome != nil && (err == nil || outcome.Report != nil) { // it was let pass, and begun
-		err = errors.Join(err, s.lockUp(project, outcome.Images))
+		err = errors.Join(err, s.lockUp(project, settled{outcome.Images, outcome.Packages}))
 	}
 	if err := errors.Join(err, s.settle()); err != nil {
 		return errors.Join(err, skipped(outcome))
@@ -114,8 +114,8 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 }
 
 // lockUp writes down what up has settled: what stands in the lock stays as it is.
-func (s *session) lockUp(p *provision.Project, images []lock.Image) error {
-	changes, err := s.saveLocks(s.settledLocks(p, images, false))
+func (s *session) lockUp(p *provision.Project, now settled) error {
+	changes, err := s.saveLocks(s.settledLocks(p, now, false))
 	if err != nil || len(changes) == 0 {
 		return err
 	}
@@ -197,7 +197,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		}
 	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
-	s.view.PlanLock(s.lockFiles.name, lock.Diff(s.lockFiles.committed, s.settledLocks(project, nil, false).committed))
+	s.view.PlanLock(s.lockFiles.name, lock.Diff(s.lockFiles.committed, s.settledLocks(project, settled{}, false).committed))
 	if err := s.view.Plan(p); err != nil {
 		return nil, err
 	}

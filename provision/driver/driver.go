@@ -225,6 +225,9 @@ type Images interface {
 	Build(ctx context.Context, b Build, sink event.Sink, parent string) error
 	// PackageManager looks into an image: "apt", "apk", "dnf", "zypper", "pacman", or NotFound.
 	PackageManager(ctx context.Context, ref string) (string, error)
+	// ImageFile reads a regular file of an image, of at most limit bytes, by an absolute path; a link at its end is not followed.
+	// Error kinds: NotFound (image, or no such regular file), Failed for a longer one.
+	ImageFile(ctx context.Context, ref, path string, limit int64) ([]byte, error)
 	RemoveImage(ctx context.Context, ref string) error // NotFound is success
 }
 

@@ -121,7 +121,8 @@ func (p *planner) specOf(w resource.BoxWanted) resource.BoxSpec {
 	if i == nil {
 		return spec
 	}
-	if spec.Image.Digest = i.wanted.Digest; i.fact == nil {
+	spec.Image.Digest, spec.Image.Versions = i.wanted.Digest, i.wanted.VersionsID
+	if i.fact == nil {
 		return spec
 	}
 	spec.Image.Base = i.fact.BaseID

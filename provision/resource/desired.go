@@ -17,12 +17,15 @@ type ImageWanted struct {
 	Reference string // image to be used or added to, with its digest where it is locked; for a build {} the tag it is built under
 	Digest    string // what the registry has under Spec.Reference, "" where that is not known or it came from none
 	Locked    bool   // Digest comes from the lock: no other image will do
-	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
-	Spec      ImageSpec
-	Build     *BuildWanted // build {}: how
-	Setups    []SetupWanted
-	Origin    Origin            // of image or build
-	Origins   map[string]Origin // "packages", "setup.NAME"
+	// Versions are what is locked, or was found to be installed, of the packages and what comes with them; nil is unknown.
+	Versions   map[string]string
+	VersionsID string // tells them from others
+	Tag        string // of the image with packages and setups; empty when nothing is added or the base is not known yet
+	Spec       ImageSpec
+	Build      *BuildWanted // build {}: how
+	Setups     []SetupWanted
+	Origin     Origin            // of image or build
+	Origins    map[string]Origin // "packages", "setup.NAME"
 }
 
 // BuildWanted is a Dockerfile build. Dir and Dockerfile are host paths; the driver asks the caller for the context stream.

@@ -89,6 +89,9 @@ type ImageSpec struct {
 	// Digest is what the registry had under Reference when the box was made, where that is known. It tells whether another
 	// one is wanted where the image itself is gone; else Base decides.
 	Digest string `json:"digest,omitempty"`
+	// Versions tells the versions of the packages from others, where they are known. A box in others than are locked is
+	// replaced; one of which nothing is known is not.
+	Versions string `json:"versions,omitempty"`
 }
 
 // Derived reports whether layers are added to the base.

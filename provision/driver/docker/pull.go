@@ -70,6 +70,9 @@ func (e *Engine) Digest(ctx context.Context, ref string) (string, error) {
 		auth = ""
 	}
 	found, err := e.api.DistributionInspect(ctx, ref, auth)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // of the engine's answer, not of a registry's
+		return "", e.classify(err, "look up", object)
+	}
 	if err != nil {
 		return "", e.registryError(ctx, err, "look up", object)
 	}

@@ -44,6 +44,7 @@ func (e *Engine) Publish(ref string, i Image) error {
 //	listen PORT, unlisten PORT    on the host
 //	break-builds TEXT             builds with TEXT in a file of theirs fail
 //	offline, online               no registry answers
+//	mirror VERSION                all packages have that version from now on
 //	publish REFERENCE TEXT        the registry's tag moves to an image with that text in /published
 //	down, up                      the engine does not answer
 //	restart-engine                boxes stop, and start again where their restart policy says so
@@ -88,6 +89,8 @@ func (h hand) engine(verb string) (bool, error) {
 		h.s.Offline = verb == "offline"
 	case "publish":
 		h.s.publish(h.arg(0), Image{Manager: "apt", Files: map[string]string{"/published": h.arg(1) + "\n"}})
+	case "mirror":
+		h.s.Mirror = h.arg(0)
 	case "break-builds":
 		h.s.BadBuilds = append(h.s.BadBuilds, strings.Join(h.args, " "))
 	case "listen", "unlisten":

@@ -236,6 +236,26 @@ func (s *state) fromRegistry(ref string) *image {
 	return nil
 }
 
+// ImageFile implements driver.Images.
+func (e *Engine) ImageFile(ctx context.Context, ref, path string, limit int64) (data []byte, err error) {
+	err = e.do(ctx, "look into", func(s *state, _ time.Time) error {
+		i := s.image(ref)
+		if i == nil {
+			return fail(driver.NotFound, "look into", "image "+ref, "No such image: "+ref)
+		}
+		f := i.Files[path]
+		switch {
+		case f == nil || f.Dir:
+			return fail(driver.NotFound, "look into", "image "+ref, "no regular file "+path)
+		case int64(len(f.Content)) > limit:
+			return fail(driver.Failed, "look into", "image "+ref, path+" is too large")
+		}
+		data = slices.Clone(f.Content)
+		return nil
+	})
+	return data, err
+}
+
 // PackageManager implements driver.Images.
 func (e *Engine) PackageManager(ctx context.Context, ref string) (string, error) {
 	manager := ""

@@ -201,6 +201,10 @@ func (i *intercepted) PackageManager(ctx context.Context, ref string) (string, e
 	return value(ctx, i, "PackageManager", ref, func(ctx context.Context) (string, error) { return i.next.PackageManager(ctx, ref) })
 }
 
+func (i *intercepted) ImageFile(ctx context.Context, ref, path string, limit int64) ([]byte, error) {
+	return value(ctx, i, "ImageFile", ref, func(ctx context.Context) ([]byte, error) { return i.next.ImageFile(ctx, ref, path, limit) })
+}
+
 func (i *intercepted) RemoveImage(ctx context.Context, ref string) error {
 	return i.do(ctx, "RemoveImage", ref, func(ctx context.Context) error { return i.next.RemoveImage(ctx, ref) })
 }
