@@ -218,6 +218,8 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"
 		case driver.Is(step, driver.NoSpace):
 			f.Hint = roomHint
+		case step.Step.Op == plan.OpPull && a.lockedImage(step.Step.Address.Name) != "":
+			f.Hint = "the lock holds it to that digest; envy lock --upgrade " + a.lockedImage(step.Step.Address.Name) + " takes what there is now"
 		case lockedPackages(step):
 			f.Hint = "the lock holds packages to their versions; where the mirror has one no more: envy lock --upgrade " + step.Step.Image.Spec.Reference
 		}
@@ -237,6 +239,18 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 	a.pointAt(&at, origin)
 	f.Place, f.Excerpt = origin.String(), at.Excerpt
 	return f, true
+}
+
+// lockedImage is the reference under which a pinned image stands in the lock; "" for one that does not.
+func (a *app) lockedImage(pinned string) string {
+	reference, digest, _ := strings.Cut(pinned, "@")
+	if a.session == nil || digest == "" {
+		return ""
+	}
+	if i, ok := a.session.lockFiles.obeyed(false).FindImage(reference); !ok || i.Digest != digest {
+		return ""
+	}
+	return reference
 }
 
 // lockedPackages reports a package step that was held to versions.
