@@ -20,6 +20,7 @@ type Engine interface {
 	Mutator
 	Images
 	Importer
+	Mover
 	Inside
 	Execer
 	Logger
@@ -249,6 +250,18 @@ type ImageImport struct {
 	Mark map[string]string
 	// Epoch, unless it is zero, is the time of every file that a script changed, so that the same script leaves the same layer.
 	Epoch time.Time
+}
+
+// Mover carries images from one engine to another.
+type Mover interface {
+	// SaveImage writes one image, by reference or id, as a docker-archive: a tar whose manifest.json names its configuration
+	// and its layers, which may be compressed. platform chooses of an image that has several, where the engine can; "" is the
+	// engine's choice. w's own error comes back as it is. Error kinds: NotFound.
+	SaveImage(ctx context.Context, ref, platform string, w io.Writer) error
+	// LoadImage takes a docker-archive, with the names that it has. r's own error comes back as it is. Where r ends with an
+	// error, or ctx ends, before the whole of manifest.json has come, the engine has no image of it. r may be in a Read, or
+	// be read once more, when this returns. Error kinds: Failed with the engine's words for what is no image.
+	LoadImage(ctx context.Context, r io.Reader) error
 }
 
 // Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the

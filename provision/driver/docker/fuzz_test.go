@@ -105,6 +105,8 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: noContext}, false, sink, "p") },
 		func() error { return second(e.PackageManager(ctx, "x")) },
 		func() error { return e.RemoveImage(ctx, "x") },
+		func() error { return e.SaveImage(ctx, "x", "linux/arm64", io.Discard) },
+		func() error { return e.LoadImage(ctx, strings.NewReader("image")) },
 		func() error { return second(e.WaitExit(ctx, id)) },
 		func() error { return e.Logs(ctx, id, driver.LogOptions{}, io.Discard, io.Discard) },
 		func() error { return second(e.inside(ctx, id)) },

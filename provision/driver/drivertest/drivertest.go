@@ -104,6 +104,7 @@ func groups() []group {
 		{"Events", eventTests()},
 		{"Images", imageTests()},
 		{"Import", importTests()},
+		{"Move", moveTests()},
 		{"Missing", missingTests()},
 	}
 }
