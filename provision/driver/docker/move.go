@@ -41,7 +41,7 @@ func (e *Engine) SaveImage(ctx context.Context, ref, platform string, w io.Write
 		query.Set("platform", string(want))
 	}
 	// The client library's own call does not tell what it got.
-	answer, err := e.request(ctx, http.MethodGet, "/v"+e.version(about)+"/images/get?"+query.Encode())
+	answer, err := e.request(ctx, "/v"+e.version(about)+"/images/get?"+query.Encode())
 	if err != nil {
 		return e.classify(cause(ctx, err), "save", object)
 	}
