@@ -262,6 +262,14 @@ type Mover interface {
 	// error, or ctx ends, before the whole of manifest.json has come, the engine has no image of it. r may be in a Read, or
 	// be read once more, when this returns. Error kinds: Failed with the engine's words for what is no image.
 	LoadImage(ctx context.Context, r io.Reader) error
+	// NamedImages lists the images that have a name in repositories below prefix ("envy.local/box" has "envy.local/box/web:1"), sorted.
+	NamedImages(ctx context.Context, prefix string) ([]NamedImage, error)
+}
+
+// NamedImage is one name of an image.
+type NamedImage struct {
+	Reference string
+	Size      int64 // of the image, in bytes
 }
 
 // Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the

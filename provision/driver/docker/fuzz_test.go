@@ -106,6 +106,7 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return second(e.PackageManager(ctx, "x")) },
 		func() error { return e.RemoveImage(ctx, "x") },
 		func() error { return e.SaveImage(ctx, "x", "linux/arm64", io.Discard) },
+		func() error { return second(e.NamedImages(ctx, "x")) },
 		func() error { return e.LoadImage(ctx, strings.NewReader("image")) },
 		func() error { return second(e.WaitExit(ctx, id)) },
 		func() error { return e.Logs(ctx, id, driver.LogOptions{}, io.Discard, io.Discard) },

@@ -8,9 +8,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 
@@ -66,7 +69,8 @@ func (e *Engine) SaveImage(ctx context.Context, ref, platform string, w io.Write
 // LoadImage implements driver.Mover.
 func (e *Engine) LoadImage(ctx context.Context, r io.Reader) error {
 	const object = "an image"
-	from := &source{from: r}
+	from := newSource(r)
+	defer from.Close()
 	body, err := e.api.ImageLoad(ctx, from, client.ImageLoadWithQuiet(true))
 	loaded := false
 	if err == nil {
@@ -84,6 +88,24 @@ func (e *Engine) LoadImage(ctx context.Context, r io.Reader) error {
 	return e.classify(cause(ctx, err), "load", object)
 }
 
+// NamedImages implements driver.Mover.
+func (e *Engine) NamedImages(ctx context.Context, prefix string) ([]driver.NamedImage, error) {
+	found, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", prefix+"/*"))})
+	if err != nil {
+		return nil, e.classify(err, "list", "images")
+	}
+	var out []driver.NamedImage
+	for _, i := range found {
+		for _, tag := range i.RepoTags { // all of its names, where one fits
+			if strings.HasPrefix(tag, prefix+"/") {
+				out = append(out, driver.NamedImage{Reference: tag, Size: i.Size})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b driver.NamedImage) int { return strings.Compare(a.Reference, b.Reference) })
+	return out, nil
+}
+
 // cause is why a context ended, where that is what an error comes from.
 func cause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
@@ -92,23 +114,29 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// source remembers its reader's failure, so that it can be told from the connection's: the transport reads it beside the
-// call.
+// source passes its reader on to a request, which waits for its body when it is given up: closed, it is in no Read any more,
+// whatever the reader does. It remembers the reader's failure, so that it can be told from the connection's.
 type source struct {
-	from   io.Reader
+	*io.PipeReader
 	mu     sync.Mutex
 	failed error
 }
 
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.from.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.mu.Lock()
-		s.failed = err
-		s.mu.Unlock()
-	}
-	return n, err
+// newSource reads from beside the caller, until that ends or the source is closed.
+func newSource(from io.Reader) *source {
+	r, w := io.Pipe()
+	s := &source{PipeReader: r}
+	go func() {
+		to := &sink{to: w}
+		_, err := io.Copy(to, from)
+		if err != nil && to.failed == nil {
+			s.mu.Lock()
+			s.failed = err
+			s.mu.Unlock()
+		}
+		_ = w.CloseWithError(err) // it returns none
+	}()
+	return s
 }
 
 func (s *source) failure() error {

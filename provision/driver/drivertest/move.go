@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 func moveTests() []test {
 	return []test{
 		{"save and load", testSaveAndLoad},
+		{"names", testNamedImages},
 		{"missing image", testSaveMissing},
 		{"failed writer", testSaveFailedWriter},
 		{"load that breaks off", testLoadBreaksOff},
@@ -66,6 +68,33 @@ func testSaveAndLoad(b *bench) {
 		if fact.BaseID != base || fact.Labels["test.move"] != b.project {
 			b.Errorf("loaded %+v, and the image's base was %s", fact, base)
 		}
+	}
+}
+
+func testNamedImages(b *bench) {
+	i, _ := b.imported()
+	i.Tags = []string{b.project + "/web:1", b.project + "/web:2", b.project + "/api:1", b.project + "-other/web:1"}
+	for _, tag := range i.Tags {
+		b.keep(&b.images, tag)
+	}
+	_, err := b.d.ImportImage(b.ctx, i, io.Discard)
+	b.must(err)
+	found, err := b.d.NamedImages(b.ctx, b.project)
+	b.must(err)
+	var names []string
+	for _, f := range found {
+		names = append(names, f.Reference)
+		if f.Size <= 0 {
+			b.Errorf("%s has a size of %d", f.Reference, f.Size)
+		}
+	}
+	if want := []string{b.project + "/api:1", b.project + "/web:1", b.project + "/web:2"}; !slices.Equal(names, want) {
+		b.Errorf("named are %q, want %q", names, want)
+	}
+	none, err := b.d.NamedImages(b.ctx, b.project+"-none")
+	b.must(err)
+	if len(none) > 0 {
+		b.Errorf("there are %v", none)
 	}
 }
 
@@ -137,7 +166,7 @@ func testLoadEnded(b *bench) {
 		_, _ = to.Write(part)
 		cancel(enough)
 	})
-	if err := b.d.LoadImage(ctx, from); !errors.Is(err, enough) {
+	if err := b.d.LoadImage(ctx, from); !errors.Is(err, enough) && !errors.Is(err, context.Canceled) {
 		b.Errorf("error %v", err)
 	}
 	from.CloseWithError(enough)

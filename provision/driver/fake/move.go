@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -100,7 +101,7 @@ func add(w *tar.Writer, h *tar.Header, data []byte) error {
 
 // LoadImage implements driver.Mover, for what SaveImage wrote.
 func (e *Engine) LoadImage(ctx context.Context, r io.Reader) error {
-	data, err := io.ReadAll(r)
+	data, err := readAll(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -126,6 +127,39 @@ func (e *Engine) LoadImage(ctx context.Context, r io.Reader) error {
 		}
 		return nil
 	})
+}
+
+// readAll gives up with ctx, though the reader may go on in a Read until its owner ends that.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(r)
+		read <- result{data, err}
+	}()
+	select {
+	case got := <-read:
+		return got.data, got.err
+	case <-ctx.Done():
+		return nil, ended(ctx, "load")
+	}
+}
+
+// NamedImages implements driver.Mover.
+func (e *Engine) NamedImages(ctx context.Context, prefix string) ([]driver.NamedImage, error) {
+	var out []driver.NamedImage
+	err := e.do(ctx, "list", func(s *state, _ time.Time) error {
+		for _, tag := range slices.Sorted(maps.Keys(s.Tags)) {
+			if ref := strings.TrimPrefix(tag, "docker.io/"); strings.HasPrefix(ref, prefix+"/") {
+				out = append(out, driver.NamedImage{Reference: ref, Size: s.Images[s.Tags[tag]].Fact.Size})
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 func loaded(files map[string]*file, entry savedEntry) (*image, error) {
