@@ -31,6 +31,8 @@ type Finder struct {
 	Files  config.Files
 	Folder string
 	Dir    string
+	// Archives has the boxes that were added, and is told of the archives that are named. Nil: there are no archives.
+	Archives *Archives
 }
 
 var _ config.Definitions = Finder{}
@@ -46,16 +48,22 @@ func (f Finder) Definition(ref string, by *config.Definition) (*config.Definitio
 	case err != nil:
 		return nil, err
 	}
+	if err := packed(from, by); err != nil {
+		return nil, err
+	}
 	kind := "a registry"
 	switch from := from.(type) {
 	case source.Catalog:
+		if def, err := f.added(from); def != nil || err != nil {
+			return def, err
+		}
 		return fromCatalog(from.Name, from.Constraint)
 	case source.Dir:
 		return f.directory(from.Path, by)
 	case source.Git:
 		kind = "a git repository"
 	case source.Archive:
-		kind = "an archive"
+		return f.archive(from, by)
 	}
 	return nil, &config.DefinitionError{
 		Summary: fmt.Sprintf("a definition from %s is not built yet", kind),
@@ -101,7 +109,7 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
-		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file})
+		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file, Image: by.Image})
 	}
 	if f.Files == nil {
 		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which a directory would be relative to"}

@@ -42,8 +42,8 @@ const (
 	Extension = ".box"
 )
 
-// Repository is the first part of the name that an archive's image has on an engine.
-const Repository = "envy-box"
+// Repository is the first part of the name that an archive's image has on an engine. No registry has it.
+const Repository = "envy.local/box"
 
 // tagDigits of the configuration's digest make the image's tag: enough that nobody finds another image for the tag of one
 // that is there.

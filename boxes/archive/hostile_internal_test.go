@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -237,6 +238,17 @@ func TestHostile(t *testing.T) {
 			}
 			t.Log(err)
 		})
+	}
+}
+
+// The manual names each of them.
+func TestHostileIsTold(t *testing.T) {
+	page, err := os.ReadFile("../../docs/boxes.md")
+	must(t, err)
+	for name := range hostile() {
+		if !strings.Contains(string(page), "\n- "+name+"\n") {
+			t.Errorf("docs/boxes.md does not name %s", name)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// IsName reports whether a box, and so an archive, may have a name: a label of a host's name.
+func IsName(name string) bool { return nameProblem(name) == "" }
+
 // nameProblem says why a box cannot have a name; "" is no reason. It is the language's rule for boxes.
 func nameProblem(name string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -45,15 +45,17 @@ func (in *reader) fill(p []byte) error {
 }
 
 func (in *reader) head() (*Head, error) {
+	none := &Error{Text: "it does not begin with a " + manifestName + " of at most 1 MiB", Hint: "envy package makes box archives"}
 	var b block
 	if err := in.fill(b[:]); err != nil {
+		if _, short := errors.AsType[*Error](err); short {
+			return nil, none
+		}
 		return nil, err
 	}
 	first := Member{Path: manifestName, Size: b.size()}
 	if b.path() != manifestName || first.Size < 0 || first.Size > MaxManifest {
-		return nil, &Error{
-			Text: "it does not begin with a " + manifestName + " of at most 1 MiB", Hint: "envy package makes box archives",
-		}
+		return nil, none
 	}
 	if b != header(first.Path, first.Size) {
 		return nil, b.otherThan(first)

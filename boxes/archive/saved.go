@@ -179,3 +179,6 @@ func plain(f io.Reader) (io.ReadCloser, error) {
 	}
 	return io.NopCloser(in), nil
 }
+
+// Reference is the name that the image has on an engine once it was loaded from an archive of the box of that name.
+func (i *Image) Reference(name string) string { return Reference(name, digestOf(i.Config)) }
