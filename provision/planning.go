@@ -307,30 +307,46 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 	return made, err
 }
 
-// pull fetches what no box stands for and the engine lacks, before planning (§3).
+// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives.
 func (g *planning) pull(ctx context.Context) error {
-	var missing []resource.ImageWanted
 	first, err := g.diff(ctx)
 	if err != nil {
 		return err
 	}
+	fetched := false
 	for _, s := range first.Steps {
-		if s.Op == plan.OpPull {
-			missing = append(missing, *s.Image)
+		if s.Op != plan.OpPull && s.Op != plan.OpLoad {
+			continue
 		}
-	}
-	for _, i := range missing {
-		id := "pull-" + i.Reference
-		g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: "image." + i.Reference, Text: "pull"})
-		if err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id); err != nil {
-			g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: "image." + i.Reference, Text: err.Error()})
-			return &apply.Failure{Step: plan.Step{Op: plan.OpPull, Address: resource.Address{Kind: resource.KindImage, Name: i.Reference}, Origin: i.Origin}, Err: err}
+		fetched = true
+		if err := g.fetch(ctx, s.Op, *s.Image); err != nil {
+			return err
 		}
-		g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
-		delete(g.images, i.Reference)
+		delete(g.images, s.Image.Reference)
 	}
-	if len(missing) == 0 {
+	if !fetched {
 		return nil
 	}
 	return g.resolve(ctx)
+}
+
+// fetch is one step of a plan that is not made yet.
+func (g *planning) fetch(ctx context.Context, op plan.Op, i resource.ImageWanted) error {
+	addr := resource.Address{Kind: resource.KindImage, Name: i.Reference}
+	e := event.Event{ID: string(op) + "-" + i.Reference, Kind: event.Start, Subject: addr.String(), Text: string(op)}
+	g.env.Sink.Send(e)
+	var err error
+	if op == plan.OpLoad {
+		err = newHostSteps(g).Load(ctx, i, e.ID)
+	} else {
+		err = g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, e.ID)
+	}
+	if e.Kind = event.Done; err != nil {
+		e.Kind, e.Text = event.Failed, err.Error()
+	}
+	g.env.Sink.Send(e)
+	if err != nil {
+		return &apply.Failure{Step: plan.Step{Op: op, Address: addr, Origin: i.Origin}, Err: err}
+	}
+	return nil
 }

@@ -137,7 +137,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 
 // makeBases builds what must be there before the rest can be planned, and plans again.
 func (g *planning) makeBases(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm) (*plan.Plan, error) {
-	first := plan.Keep(out.Plan, func(s plan.Step) bool { return s.Op == plan.OpPull || s.Op == plan.OpBuild })
+	first := plan.Keep(out.Plan, func(s plan.Step) bool { return s.Op == plan.OpPull || s.Op == plan.OpLoad || s.Op == plan.OpBuild })
 	out.Report = g.apply(ctx, first, o)
 	if err := out.Report.Err(ctx); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func Layers() []Layer {
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/bootstrap", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
