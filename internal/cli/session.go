@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
@@ -44,6 +45,7 @@ type session struct {
 	boxes    []*config.Box // of the Envfile, where check could read it
 	trust    *trustStore   // once the gate was asked
 	loaded   *provision.Project
+	packed   *boxes.Archives // once a definition was looked for
 	closers  []func() error
 }
 
@@ -269,8 +271,8 @@ func (s *session) check(ctx context.Context) error {
 	if len(file.Unset(ctx, values)) > 0 {
 		return nil
 	}
-	project, list := file.Evaluate(ctx, values)
-	if err := list.Err(); err != nil {
+	project, more := file.Evaluate(ctx, values)
+	if err := append(list, more...).Err(); err != nil || project == nil {
 		return err
 	}
 	s.boxes = project.Boxes

@@ -23,6 +23,7 @@ import (
 // values is all that evaluation takes from outside the Envfile.
 func (s *session) values(p *place) (config.Values, error) {
 	finder := finderOf(p)
+	finder.Archives = s.archives(p.caller)
 	v := config.Values{
 		Files: finder.Files, Definitions: finder,
 		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,

@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestArchive packs a box and uses it where nothing of it is: the engine has lost its image, and the checkout and the user's
+// folders are others.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "")
+	p.write(`box "web" {
+  image = "` + tiny + `"
+  env   = { GREETING = "hello" }
+  setup "tool" { run = "echo ` + p.name + ` > /tool" }
+  share "." { target = "/workspace" }
+  provision "made" { run = "echo made > /made" }
+}
+`)
+	p.ok("up")
+	file := filepath.Join(p.dir, p.name+"-web.box")
+	p.ok("package")
+	recipe := p.inspect("web", "{{.Config.Image}}")
+	layers := p.docker("inspect", "-f", "{{.RootFS.Layers}}", recipe)
+	id := p.docker("inspect", "-f", "{{.Id}}", recipe)
+	p.ok("package", "--output", "again.box")
+	whole := read(t, file)
+	if again := read(t, filepath.Join(p.dir, "again.box")); again != whole {
+		t.Error("the same box gives other bytes")
+	}
+	if strings.Contains(whole, p.dir) {
+		t.Error("a path of this machine travels")
+	}
+	p.ok("destroy", "--yes", "--volumes")
+	p.docker("rmi", recipe)
+
+	q := newProject(t, `box "app" { from = "web" }`)
+	q.want(3, "validate")
+	q.ok("box", "add", file)
+	image := strings.TrimSpace(q.ok("box", "show", "web").stdout)
+	image = image[strings.Index(image, "envy.local/box/web:"):]
+	image = image[:strings.IndexByte(image, '"')]
+	t.Cleanup(func() { q.run("destroy", "--yes", "--volumes"); q.docker("rmi", image) })
+	if got := q.docker("inspect", "-f", "{{.RootFS.Layers}}", image); got != layers {
+		t.Errorf("the layers are %s, were %s", got, layers)
+	}
+	// On the containerd store an image's id is its manifest's digest, and engines write manifests as they like.
+	if got := q.docker("inspect", "-f", "{{.Id}}", image); got != id && !strings.Contains(q.docker("info", "-f", "{{.DriverStatus}}"), "containerd") {
+		t.Errorf("the image is %s, was %s", got, id)
+	}
+	q.ok("up")
+	q.quiet()
+	if got := q.ok("exec", "app", "sh", "-c", "cat /tool /made; echo $GREETING").stdout; got != p.name+"\nmade\nhello\n" {
+		t.Errorf("the box has %q", got)
+	}
+	q.ok("destroy", "--yes", "--volumes")
+	q.ok("box", "remove", "web")
+	if out := q.docker("image", "inspect", image); !strings.Contains(out, "No such") {
+		t.Errorf("the image stayed: %s", out)
+	}
+
+	// From a file of the checkout, loaded when it is needed; one whose layer was changed is found out, and leaves nothing.
+	q.write(`box "app" { from = "./shop.box" }`)
+	q.file("shop.box", strings.Replace(whole, p.name+"\n", strings.ToUpper(p.name)+"\n", 1))
+	if r := q.want(3, "up"); !strings.Contains(r.stderr, "the archive ./shop.box cannot be used") {
+		t.Errorf("it says %s", r.stderr)
+	}
+	q.want(3, "box", "add", "shop.box")
+	if out := q.docker("image", "inspect", image); !strings.Contains(out, "No such") {
+		t.Errorf("an image of it stayed: %s", out)
+	}
+	q.file("shop.box", whole)
+	if r := q.ok("plan"); !strings.Contains(r.stdout, "loaded from ./shop.box") {
+		t.Errorf("the plan says %s", r.stdout)
+	}
+	q.ok("up")
+	q.quiet()
+	q.ok("exec", "app", "cat", "/tool")
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
