@@ -123,12 +123,10 @@ func (s *session) pruneBoxes(ctx context.Context) error {
 	if len(images) == 0 {
 		return s.note("there is nothing to remove")
 	}
-	t := s.view.Err.Text()
 	for _, i := range images {
-		t.Add("  - ", view.Line(i.Reference), "  ", view.Bytes(i.Size), "\n")
-	}
-	if err := s.view.Err.Print(t); err != nil {
-		return err
+		if err := s.note("  - " + view.Line(i.Reference) + "  " + view.Bytes(i.Size)); err != nil {
+			return err
+		}
 	}
 	what := fmt.Sprintf("%d images of archives that no added box names", len(images))
 	if err := s.confirm(ctx, "Remove "+what+"? Those that containers use stay.", what+" would be removed"); err != nil {
