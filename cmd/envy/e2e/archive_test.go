@@ -1,10 +1,17 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestArchive packs a box and uses it where nothing of it is: the engine has lost its image, and the checkout and the user's
@@ -88,4 +95,64 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestArchiveFromAddress takes a box in from a server, with and without its checksum, and fetches it again.
+func TestArchiveFromAddress(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, "")
+	pack := func(greeting string) string {
+		p.write(`box "web" {
+  image = "` + tiny + `"
+  env   = { GREETING = "` + greeting + `" }
+  setup "tool" { run = "echo ` + p.name + ` > /tool" }
+}
+`)
+		p.ok("up")
+		p.ok("package", "--force", "--output", "web.box")
+		return read(t, filepath.Join(p.dir, "web.box"))
+	}
+	var served atomic.Value
+	served.Store(pack("hello"))
+	recipe := p.inspect("web", "{{.Config.Image}}")
+	t.Cleanup(func() { p.run("destroy", "--yes", "--volumes"); p.docker("rmi", recipe) })
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "" || r.URL.Path != "/boxes/web.box" {
+			http.NotFound(w, r)
+			return
+		}
+		http.ServeContent(w, r, "web.box", time.Time{}, strings.NewReader(served.Load().(string)))
+	}))
+	t.Cleanup(server.Close)
+	at := server.URL + "/boxes/web.box"
+	if r := p.want(1, "box", "add", at); !strings.Contains(r.stderr, "certificate") {
+		t.Errorf("a server that nobody vouches for: %s", r.stderr)
+	}
+	p.file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	p.env = append(p.env, "SSL_CERT_FILE="+filepath.Join(p.dir, "ca.pem"))
+	sum := func() string {
+		digest := sha256.Sum256([]byte(served.Load().(string)))
+		return "sha256:" + hex.EncodeToString(digest[:])
+	}
+	name := "e2e" + strings.ReplaceAll(p.name[3:], "-", "")
+	t.Cleanup(func() { p.run("box", "remove", name) })
+	if r := p.want(5, "box", "add", "--name", name, at+"?checksum=sha256:"+strings.Repeat("0", 64)); !strings.Contains(r.stderr, sum()) {
+		t.Errorf("a wrong checksum: %s", r.stderr)
+	}
+	if out := p.ok("box", "list").stdout; strings.Contains(out, name) {
+		t.Errorf("it was added all the same: %s", out)
+	}
+	p.want(1, "box", "add", "--name", name, server.URL+"/none.box")
+	p.ok("box", "add", "--name", name, at+"?checksum="+sum())
+	p.ok("box", "add", "--name", name, at)
+	if r := p.ok("box", "update", name); !strings.Contains(r.stdout, "unchanged") {
+		t.Errorf("an update of the same: %s", r.stdout)
+	}
+	served.Store(pack("good day"))
+	if r := p.ok("box", "update"); !strings.Contains(r.stdout, "updated "+name) {
+		t.Errorf("an update of another: %s", r.stdout)
+	}
+	if r := p.ok("box", "show", name); !strings.Contains(r.stdout, "good day") {
+		t.Errorf("after the update: %s", r.stdout)
+	}
 }
