@@ -58,6 +58,18 @@ func TestCreatePath(t *testing.T) {
 	if err := write("third", true); err != nil {
 		t.Fatal(err)
 	}
+	broken, err := hostfs.Caller{}.CreatePath(name, 0o644, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = broken.Write([]byte("x"))
+	if of, ok := errors.AsType[*fs.PathError](err); !ok || of.Path != name {
+		t.Errorf("a write that fails says %v", err)
+	}
+	_ = broken.Abort() // it is closed already
 	entries, err := os.ReadDir(dir)
 	if data, readErr := os.ReadFile(name); string(data) != "third" || len(entries) != 1 || errors.Join(err, readErr) != nil {
 		t.Errorf("%q and %v", data, entries)
