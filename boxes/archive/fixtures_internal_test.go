@@ -20,7 +20,7 @@ type engineImage struct {
 func newEngineImage(t testing.TB) engineImage {
 	t.Helper()
 	var i engineImage
-	for _, text := range []string{"first\n", strings.Repeat("second\n", 300)} {
+	for _, text := range []string{"first\n", strings.Repeat("second\n", 90)} {
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
 		must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "etc/motd", Size: int64(len(text)), Mode: 0o644}))
