@@ -44,6 +44,8 @@ type Finder struct {
 	// Lock is what was settled on before, and Locked refuses what it does not have (--locked).
 	Lock   lock.Lock
 	Locked bool
+	// Archives has the boxes that were added, and is told of the archives that are named. Nil: there are no archives.
+	Archives *Archives
 
 	settled settled
 }
@@ -61,16 +63,22 @@ func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definiti
 	case err != nil:
 		return nil, err
 	}
+	if err := packed(from, by); err != nil {
+		return nil, err
+	}
 	kind := "a registry"
 	switch from := from.(type) {
 	case source.Catalog:
+		if def, err := f.added(from); def != nil || err != nil {
+			return def, err
+		}
 		return fromCatalog(from.Name, from.Constraint)
 	case source.Dir:
 		return f.directory(from.Path, by)
 	case source.Git:
 		return f.repository(ctx, from)
 	case source.Archive:
-		kind = "an archive"
+		return f.archive(from, by)
 	}
 	return nil, notBuilt("a definition from " + kind)
 }
@@ -120,7 +128,9 @@ func (f *Finder) directory(ref string, by *config.Definition) (*config.Definitio
 			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
-		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file, Unquoted: by.Unquoted})
+		return read(by.Tree, &config.Definition{
+			ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file, Unquoted: by.Unquoted, Image: by.Image,
+		})
 	}
 	if f.Files == nil {
 		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which a directory would be relative to"}

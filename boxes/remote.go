@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 
 	"github.com/envyhq/envy/boxes/git"
@@ -16,10 +17,21 @@ import (
 
 // settled is what sources were settled on.
 type settled struct {
-	mu    sync.Mutex
-	boxes map[string]lock.Box // by the definition's id
-	trees map[string]fetched  // by the repository and what was asked of it
-	notes []string
+	mu       sync.Mutex
+	boxes    map[string]lock.Box       // by the definition's id
+	archives map[string][]lock.Archive // likewise: one may have several names
+	trees    map[string]fetched        // by the repository and what was asked of it
+	notes    []string
+}
+
+// keep writes something down about a definition.
+func (s *settled) keep(id string, write func(s *settled, id string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.boxes == nil {
+		s.boxes, s.archives = map[string]lock.Box{}, map[string][]lock.Archive{}
+	}
+	write(s, id)
 }
 
 // fetched is what a repository gave.
@@ -34,6 +46,13 @@ func (f *Finder) Settled(id string) (lock.Box, bool) {
 	defer f.settled.mu.Unlock()
 	b, ok := f.settled.boxes[id]
 	return b, ok
+}
+
+// SettledArchives is Settled for an archive, under each of the names that it has.
+func (f *Finder) SettledArchives(id string) []lock.Archive {
+	f.settled.mu.Lock()
+	defer f.settled.mu.Unlock()
+	return slices.Clone(f.settled.archives[id])
 }
 
 // Notes are what the user should hear of what was fetched, each once.
@@ -72,12 +91,12 @@ func (f *Finder) repository(ctx context.Context, src source.Git) (*config.Defini
 	if err != nil {
 		return nil, fetchError(err, src)
 	}
-	f.settled.mu.Lock()
-	f.settled.boxes[id] = lock.Box{
-		Source: src.Address(), Ref: src.Ref, Version: src.Version,
-		Reference: got.pin.Reference, Commit: got.pin.Commit, Hash: got.pin.Hash,
-	}
-	f.settled.mu.Unlock()
+	f.settled.keep(id, func(s *settled, id string) {
+		s.boxes[id] = lock.Box{
+			Source: src.Address(), Ref: src.Ref, Version: src.Version,
+			Reference: got.pin.Reference, Commit: got.pin.Commit, Hash: got.pin.Hash,
+		}
+	})
 	return read(got.tree, &config.Definition{
 		ID: id, Tree: got.tree, Folder: got.tree.Dir, File: path.Join(shownRepository(src, got.pin), src.Dir, config.DefinitionFile),
 		Asks: asks, Unquoted: src.Scheme == "file",
@@ -95,8 +114,8 @@ func (f *Finder) fetch(ctx context.Context, src source.Git, pin *git.Pin) (fetch
 	s := &f.settled
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.boxes == nil {
-		s.boxes, s.trees = map[string]lock.Box{}, map[string]fetched{}
+	if s.trees == nil {
+		s.trees = map[string]fetched{}
 	}
 	have, ok := s.trees[key]
 	if ok {

@@ -46,6 +46,9 @@ type Definition struct {
 	Asks *GateEntry
 	// Unquoted: it is a file of this machine outside the checkout, of which no message quotes a line.
 	Unquoted bool
+	// Image, unless it is "", is the one image that its box may have, written out, because it came with the definition: then
+	// that has no build either.
+	Image string
 }
 
 // DefinitionError says why there is no definition.
@@ -106,7 +109,30 @@ func parseDefinition(p *problems, def *Definition) *definitionFile {
 		}
 		return nil
 	}
+	if def.Image != "" && !file.hasOnly(p, def.Image) {
+		return nil
+	}
 	return file
+}
+
+// hasOnly reports a base that did not come with the definition.
+func (f *definitionFile) hasOnly(p *problems, image string) bool {
+	if b := f.box.find("build", ""); b != nil {
+		p.errorf(b.header, "a definition that has its image with it cannot build one")
+		return false
+	}
+	a := f.box.attrs["image"]
+	if a == nil {
+		return true
+	}
+	for _, l := range a.layers {
+		v, ok := literal(l.expr)
+		if !ok || !isString(v) || v.AsString() != image {
+			p.errorf(l.expr.Range(), "`image`: expected %q, the image that came with the definition", image)
+			return false
+		}
+	}
+	return true
 }
 
 // definition is what `from` names by a string, with the variables that `with` may set; nil after an error.

@@ -32,15 +32,18 @@ func digestOf(l lock.Lock, reference string) string {
 // pinned is a reference that means one image, whatever its tag points to.
 func pinned(reference, digest string) string { return reference + "@" + digest }
 
-// Lockable reports whether the lock has something to say about the image of a box: a build has none, and one that is written
-// with its digest says it itself.
+// ownHost begins the names of images that are envy's own, which no registry has.
+const ownHost = "envy.local/"
+
+// Lockable reports whether the lock has something to say about the image of a box: a build has none, one that is written
+// with its digest says it itself, and one of an archive is its archive's.
 func Lockable(b *config.Box) bool {
-	return b.Build == nil && b.Image != "" && !strings.Contains(b.Image, "@")
+	return b.Build == nil && b.Image != "" && !strings.Contains(b.Image, "@") && !strings.HasPrefix(b.Image, ownHost)
 }
 
 // lockable is Lockable of what was lowered.
 func lockable(i resource.ImageWanted) bool {
-	return i.Build == nil && !strings.Contains(i.Spec.Reference, "@")
+	return i.Build == nil && i.Archive == "" && !strings.Contains(i.Spec.Reference, "@") && !strings.HasPrefix(i.Spec.Reference, ownHost)
 }
 
 // settleImages finds out what the images that are not locked are: what the pull told, or, of one that was there before,

@@ -162,7 +162,7 @@ func (g *planning) pullForPackages(ctx context.Context) error {
 		if packageKey(i) == "" || g.images[i.Reference] != nil {
 			continue
 		}
-		if err := g.fetch(ctx, i); err != nil {
+		if err := g.fetch(ctx, fetchOp(i), i); err != nil {
 			return err
 		}
 		pulled = true
@@ -171,6 +171,14 @@ func (g *planning) pullForPackages(ctx context.Context) error {
 		return nil
 	}
 	return g.resolve(ctx)
+}
+
+// fetchOp is how an image comes to the engine that is not built.
+func fetchOp(i resource.ImageWanted) plan.Op {
+	if i.Archive != "" {
+		return plan.OpLoad
+	}
+	return plan.OpPull
 }
 
 // buildLayers builds packages and setups on a base that is there.

@@ -18,6 +18,7 @@ import (
 // decides nothing about what is there already.
 type lowering struct {
 	host    Host
+	holding func(reference string) string // names the archive that has an image
 	key     []byte
 	caller  config.Host
 	project *config.Project
@@ -32,7 +33,7 @@ type lowering struct {
 // lower is complete only without errors in the list. base names facts by reference, as far as they are known.
 func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.List) {
 	l := &lowering{
-		host: env.Host, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
+		host: env.Host, holding: env.holding, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
 		builds: map[string]resource.BuildSpec{}, lock: p.Lock,
 		out: resource.Desired{
 			Identity: p.Identity, Name: p.Config.Name, Version: env.Version,
@@ -194,7 +195,8 @@ func (l *lowering) origins(b *config.Box) map[string]resource.Origin {
 func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec) string {
 	i := resource.ImageSpec{Reference: b.Image, Platform: b.Platform}
 	w := resource.ImageWanted{Reference: b.Image, Origin: origin(b.AttrRange("image")), Origins: map[string]resource.Origin{}}
-	if d := digestOf(l.lock, b.Image); d != "" && b.Build == nil {
+	w.Archive = l.holding(b.Image)
+	if d := digestOf(l.lock, b.Image); d != "" && b.Build == nil && w.Archive == "" {
 		w.Reference, w.Digest, w.Locked = pinned(b.Image, d), d, true
 	}
 	if b.Build != nil {

@@ -315,41 +315,48 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 	return made, err
 }
 
-// pull fetches what no box stands for and the engine lacks, before planning (§3).
+// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives.
 func (g *planning) pull(ctx context.Context) error {
-	var missing []resource.ImageWanted
 	first, err := g.diff(ctx)
 	if err != nil {
 		return err
 	}
 	g.making = len(first.Steps) > 0
+	fetched := false
 	for _, s := range first.Steps {
-		if s.Op == plan.OpPull {
-			missing = append(missing, *s.Image)
+		if s.Op != plan.OpPull && s.Op != plan.OpLoad {
+			continue
 		}
-	}
-	for _, i := range missing {
-		if err := g.fetch(ctx, i); err != nil {
+		fetched = true
+		if err := g.fetch(ctx, s.Op, *s.Image); err != nil {
 			return err
 		}
 	}
-	if len(missing) == 0 {
+	if !fetched {
 		return nil
 	}
 	return g.resolve(ctx)
 }
 
-// fetch pulls one image, and keeps the digest that was told.
-func (g *planning) fetch(ctx context.Context, i resource.ImageWanted) error {
-	id := "pull-" + i.Reference
-	address := resource.Address{Kind: resource.KindImage, Name: i.Reference}
-	g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: address.String(), Text: "pull"})
-	digest, err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id)
-	if err != nil {
-		g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: address.String(), Text: err.Error()})
-		return failureOf(plan.Step{Op: plan.OpPull, Address: address, Origin: i.Origin}, err)
+// fetch is one step of a plan that is not made yet. The digest that a registry told is kept.
+func (g *planning) fetch(ctx context.Context, op plan.Op, i resource.ImageWanted) error {
+	addr := resource.Address{Kind: resource.KindImage, Name: i.Reference}
+	e := event.Event{ID: string(op) + "-" + i.Reference, Kind: event.Start, Subject: addr.String(), Text: string(op)}
+	g.env.Sink.Send(e)
+	digest := ""
+	var err error
+	if op == plan.OpLoad {
+		err = newHostSteps(g).Load(ctx, i, e.ID)
+	} else {
+		digest, err = g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, e.ID)
 	}
-	g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: address.String(), Text: "pull"})
+	if e.Kind = event.Done; err != nil {
+		e.Kind, e.Text = event.Failed, err.Error()
+	}
+	g.env.Sink.Send(e)
+	if err != nil {
+		return failureOf(plan.Step{Op: op, Address: addr, Origin: i.Origin}, err)
+	}
 	delete(g.images, i.Reference)
 	if g.pulled == nil {
 		g.pulled = map[string]string{}

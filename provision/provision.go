@@ -78,6 +78,8 @@ type Env struct {
 	// Gate is asked about every evaluation of the Envfile before anything of it is used; an error ends the use case. Ports
 	// and files are other ones each time, so what reaches outside may be too (§2, §9). Nil lets everything pass.
 	Gate func(context.Context, *config.Project) error
+	// Archives are the box archives that the Envfile names; nil: none.
+	Archives Archives
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }

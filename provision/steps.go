@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
+	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/recipe"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -49,6 +51,18 @@ func (h *hostSteps) Layers(ctx context.Context, w resource.ImageWanted) (driver.
 		Tag: w.Tag, Dockerfile: recipe.Dockerfile, Context: r.Context, Classic: r.Classic, Platform: w.Spec.Platform,
 		Labels: imageLabels(w.Spec), Locate: r.Locate,
 	}, nil
+}
+
+// Load implements apply.Host.
+func (h *hostSteps) Load(ctx context.Context, w resource.ImageWanted, task string) error {
+	if h.g.env.Archives == nil {
+		return fmt.Errorf("there is no archive that has the image %s", w.Reference)
+	}
+	return h.g.env.Archives.Load(ctx, w.Reference, func(current, total int64) {
+		h.g.env.Sink.Send(event.Event{
+			ID: task, Kind: event.Progress, Subject: "image." + w.Reference, Text: string(plan.OpLoad), Current: current, Total: total, Unit: "bytes",
+		})
+	})
 }
 
 // imageLabels blank what an image would pass on to containers that are not envy's, and hold its recipe by value.

@@ -146,7 +146,9 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	return out, g.finish(ctx, out)
 }
 
-func isBase(s plan.Step) bool   { return s.Op == plan.OpPull || s.Op == plan.OpBuild }
+func isBase(s plan.Step) bool {
+	return s.Op == plan.OpPull || s.Op == plan.OpLoad || s.Op == plan.OpBuild
+}
 func isLayers(s plan.Step) bool { return s.Op == plan.OpBuildLayers }
 
 // makeFirst makes what must be there before the rest can be planned, and plans again.

@@ -39,7 +39,7 @@ func Layers() []Layer {
 		{Dir: lazyre, Reason: "a regular expression knows nobody"},
 
 		{Dir: "config", May: []string{diag, lazyre, "internal/version"}, Reason: "the language is a pure function of files: no engine, no boxes"},
-		{Dir: "boxes", May: []string{"config", diag, "boxes/source", "boxes/lock", "boxes/git"}, Reason: "definitions are written in the language; they never see an engine"},
+		{Dir: "boxes", May: []string{"config", diag, "boxes/source", "boxes/lock", "boxes/git", "boxes/archive"}, Reason: "definitions are written in the language; they never see an engine"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
@@ -52,7 +52,7 @@ func Layers() []Layer {
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
@@ -75,6 +75,7 @@ func Layers() []Layer {
 // definitions is the part of the import table below boxes.
 func definitions() []Layer {
 	return []Layer{
+		{Dir: "boxes/archive", Reason: "what a stranger packed is read as a stream: no language, no engine, no host's files"},
 		{Dir: "boxes/bootstrap", Reason: "a mirror's packages become a stream: no engine, no language, no host's files"},
 		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
 		{Dir: "boxes/git", May: []string{"boxes/source", "internal/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) boxListCommand() *cli.Command {
-	return a.command("list", "the boxes of the catalogue", "", func(ctx context.Context, c *cli.Context, s *session) error {
+	return a.command("list", "the boxes of the catalogue, and those that were added", "", func(ctx context.Context, c *cli.Context, s *session) error {
 		if _, err := atMost(c, 0); err != nil {
 			return err
 		}
@@ -48,7 +48,8 @@ type definitionJSON struct {
 	About     string         `json:"about"`
 	Versions  []string       `json:"versions"` // those that a constraint chooses from
 	Variables []variableJSON `json:"variables"`
-	Text      string         `json:"text,omitempty"` // of box show: box.hcl
+	Text      string         `json:"text,omitempty"`  // of box show: box.hcl
+	Added     *addedJSON     `json:"added,omitempty"` // of one that was added
 }
 
 type variableJSON struct {
@@ -81,23 +82,46 @@ func describeBox(ctx context.Context, f *boxes.Finder, name string) (definitionJ
 
 func (s *session) listBoxes(ctx context.Context) error {
 	document := definitionsJSON{Format: "envy.boxes", Version: resultVersion, Boxes: []definitionJSON{}}
-	t := view.Table{Header: []string{"BOX", "VERSIONS", ""}}
-	for _, name := range boxes.Names() {
-		d, _, err := describeBox(ctx, &boxes.Finder{}, name)
+	t := view.Table{Header: []string{"BOX", "VERSIONS", "SIZE", ""}}
+	have, err := s.stored()
+	if err != nil {
+		return err
+	}
+	added, broken := have.all()
+	finder := &boxes.Finder{Archives: s.archives(have.caller)}
+	names := boxes.Names()
+	for _, b := range added {
+		names = append(names, b.Name)
+	}
+	for i, name := range names {
+		d, _, err := describeBox(ctx, finder, name)
 		if err != nil {
-			return err
+			broken = errors.Join(broken, err)
+			continue
+		}
+		about, size := shortly(d.About), ""
+		if n := i - len(boxes.Names()); n >= 0 {
+			d.Added = added[n].json()
+			about, size = "added from "+view.Line(added[n].Source), view.Bytes(added[n].Head.Image())
 		}
 		document.Boxes = append(document.Boxes, d)
-		about, _, _ := strings.Cut(d.About, ". ")
-		t.Rows = append(t.Rows, []view.Cell{{Text: name}, {Text: strings.Join(d.Versions, ", ")}, {Text: strings.TrimSuffix(about, ".")}})
+		t.Rows = append(t.Rows, []view.Cell{{Text: name}, {Text: strings.Join(d.Versions, ", ")}, {Text: size}, {Text: about}})
 	}
 	switch s.g.format {
 	case view.JSON:
-		return s.view.JSON(document)
+		err = s.view.JSON(document)
 	case view.Quiet:
-		return s.view.Out.Print(s.view.Out.Text().Add(strings.Join(boxes.Names(), "\n"), "\n"))
+		err = s.view.Out.Print(s.view.Out.Text().Add(strings.Join(names, "\n"), "\n"))
+	default:
+		err = s.view.Out.Table(t)
 	}
-	return s.view.Out.Table(t)
+	return errors.Join(err, broken)
+}
+
+// shortly is the first sentence.
+func shortly(about string) string {
+	first, _, _ := strings.Cut(about, ". ")
+	return strings.TrimSuffix(first, ".")
 }
 
 // typedFinder finds what was typed, which needs no other leave.
@@ -126,6 +150,11 @@ func (s *session) showBox(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	caller, err := s.callerHere()
+	if err != nil {
+		return err
+	}
+	finder.Archives = s.archives(caller)
 	d, text, err := describeBox(ctx, finder, name)
 	if err := errors.Join(err, s.settle()); err != nil {
 		return err

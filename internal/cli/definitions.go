@@ -47,6 +47,7 @@ func (s *session) newFinder(p *place) *boxes.Finder {
 	return &boxes.Finder{
 		Files: files{FS: p.checkout.FS(), checkout: p.checkout}, Folder: p.checkout.Sub(), Dir: p.checkout.Dir(),
 		Locked: s.g.locked, Git: s.fetchGit(p.caller), Trusts: s.trusts, Outside: s.openOutside,
+		Archives: s.archives(p.caller),
 	}
 }
 

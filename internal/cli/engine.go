@@ -45,7 +45,8 @@ func (s *session) env() (provision.Env, error) {
 		return provision.Env{}, err
 	}
 	return provision.Env{
-		Engine: s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
+		Archives: namedArchives{s.archives(p.caller), p.checkout, s.engine, addedBoxes{p.caller}},
+		Engine:   s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
 		Output: s.sink().Output, RunGone: s.runGone, RunOver: s.runOver,
 	}, nil
 }

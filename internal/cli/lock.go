@@ -195,7 +195,8 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 		return out, nil
 	}
 	named := map[string]bool{}
-	owners, images, packages := map[lock.Box][]string{}, map[string][]string{}, map[string][]string{}
+	owners, archives := map[lock.Box][]string{}, map[lock.Archive][]string{}
+	images, packages := map[string][]string{}, map[string][]string{}
 	if p != nil {
 		for _, b := range p.Config.Boxes {
 			images[b.Image] = append(images[b.Image], b.Label)
@@ -207,11 +208,17 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 			if b, ok := s.finder.Settled(use.ID); ok {
 				owners[b] = append(owners[b], use.Owners...)
 			}
+			for _, a := range s.finder.SettledArchives(use.ID) {
+				archives[a] = append(archives[a], use.Owners...)
+			}
 		}
 	}
 	for _, l := range []*lock.Lock{&out.committed, &out.personal} {
 		l.Boxes = slices.DeleteFunc(slices.Clone(l.Boxes), func(b lock.Box) bool {
 			return anyOf(names, named, append([]string{b.Source}, owners[b]...))
+		})
+		l.Archives = slices.DeleteFunc(slices.Clone(l.Archives), func(a lock.Archive) bool {
+			return anyOf(names, named, append([]string{a.Source}, archives[a]...))
 		})
 		l.Images = slices.DeleteFunc(slices.Clone(l.Images), func(i lock.Image) bool {
 			return anyOf(names, named, append([]string{i.Reference}, images[i.Reference]...))

@@ -82,6 +82,11 @@ func (l lockFiles) obeyed(locked bool) lock.Lock {
 			out.SetBox(b)
 		}
 	}
+	for _, a := range l.personal.Archives {
+		if _, ok := out.FindArchive(a.Source); !ok {
+			out.SetArchive(a)
+		}
+	}
 	for _, i := range l.personal.Images {
 		if _, ok := out.FindImage(i.Reference); !ok {
 			out.SetImage(i)
@@ -114,6 +119,9 @@ func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) 
 	for _, use := range p.File.Uses() {
 		if b, ok := s.finder.Settled(use.ID); ok {
 			out.side(!use.Personal).SetBox(b)
+		}
+		for _, a := range s.finder.SettledArchives(use.ID) {
+			out.side(!use.Personal).SetArchive(a)
 		}
 	}
 	for _, i := range now.images {
@@ -220,7 +228,7 @@ func (s *session) savePersonal(l lockFiles) error {
 		return err
 	}
 	defer state.Close()
-	if len(l.personal.Boxes)+len(l.personal.Images)+len(l.personal.Packages) == 0 {
+	if len(l.personal.Archives)+len(l.personal.Boxes)+len(l.personal.Images)+len(l.personal.Packages) == 0 {
 		return state.Remove(personalLock(s.place))
 	}
 	data, err := l.personal.Encode()

@@ -45,9 +45,10 @@ type session struct {
 	boxes     []*config.Box // of the Envfile, where check could read it
 	trust     *trustStore   // once the gate was asked
 	loaded    *provision.Project
-	finder    *boxes.Finder // once definitions were looked for
-	lockFiles lockFiles     // as read with it
-	offline   bool          // nothing is fetched: the command needs the Envfile for a warning only
+	packed    *boxes.Archives // once a definition was looked for
+	finder    *boxes.Finder   // once definitions were looked for
+	lockFiles lockFiles       // as read with it
+	offline   bool            // nothing is fetched: the command needs the Envfile for a warning only
 	closers   []func() error
 }
 
@@ -320,8 +321,8 @@ func (s *session) check(ctx context.Context) error {
 	if list.HasErrors() && list.Class() != diag.Invalid { // of definitions that are not at hand, nobody can tell
 		return nil
 	}
-	project, list := file.Evaluate(ctx, values)
-	if err := list.Err(); err != nil {
+	project, more := file.Evaluate(ctx, values)
+	if err := append(list, more...).Err(); err != nil || project == nil {
 		return err
 	}
 	s.boxes = project.Boxes

@@ -212,7 +212,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 
 // savePlan writes a plan that up can compare with a fresh one.
 func (s *session) savePlan(p *plan.Plan, o provision.UpOptions, out string) error {
-	if slices.ContainsFunc(p.Steps, func(x plan.Step) bool { return x.Op == plan.OpPull }) {
+	if slices.ContainsFunc(p.Steps, func(x plan.Step) bool { return x.Op == plan.OpPull || x.Op == plan.OpLoad }) {
 		return &provision.RefusedError{
 			Text: "an image is missing, so all of the plan is not known yet; nothing was saved", Hint: "envy plan --pull" + flagsOf(o) + " --out " + out,
 		}

@@ -18,6 +18,7 @@ type Dirs struct {
 	Config string // what the user writes
 	Cache  string // what can be fetched or computed again
 	State  string // what must survive: answers of trust, keys, locks
+	Data   string // what the user took in: boxes that were added
 }
 
 // XDG gives envy's directories by the XDG base directory specification: the environment's where it names an absolute
@@ -33,6 +34,7 @@ func XDG(getenv func(string) string, home string) Dirs {
 		Config: dir("XDG_CONFIG_HOME", ".config"),
 		Cache:  dir("XDG_CACHE_HOME", ".cache"),
 		State:  dir("XDG_STATE_HOME", ".local/state"),
+		Data:   dir("XDG_DATA_HOME", ".local/share"),
 	}
 }
 

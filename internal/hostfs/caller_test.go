@@ -14,7 +14,7 @@ func TestXDG(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"XDG_CONFIG_HOME": "/cfg", "XDG_CACHE_HOME": "relative", "XDG_STATE_HOME": ""}
 	got := XDG(func(name string) string { return env[name] }, "/home/dev")
-	want := Dirs{Config: "/cfg/envy", Cache: "/home/dev/.cache/envy", State: "/home/dev/.local/state/envy"}
+	want := Dirs{Config: "/cfg/envy", Cache: "/home/dev/.cache/envy", State: "/home/dev/.local/state/envy", Data: "/home/dev/.local/share/envy"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -31,7 +31,7 @@ func TestCaller(t *testing.T) {
 			HomeOf: func(uid int) (string, bool) { return "/home/dev", uid == 1000 },
 		}
 	}
-	own := Dirs{Config: "/root-cfg/envy", Cache: "/h/.cache/envy", State: "/h/.local/state/envy"}
+	own := Dirs{Config: "/root-cfg/envy", Cache: "/h/.cache/envy", State: "/h/.local/state/envy", Data: "/h/.local/share/envy"}
 	for _, test := range []struct {
 		name         string
 		uid          int
@@ -42,7 +42,7 @@ func TestCaller(t *testing.T) {
 		{"a user, another's", 1000, 1001, 1001, Caller{UID: 1000, GID: 1000, Home: "/h", Dirs: own}},
 		{"root, root's", 0, 0, 0, Caller{Home: "/h", Dirs: own}},
 		{"root, a user's", 0, 1000, 100, Caller{UID: 1000, GID: 100, Home: "/home/dev", foreign: true,
-			Dirs: Dirs{Config: "/home/dev/.config/envy", Cache: "/home/dev/.cache/envy", State: "/home/dev/.local/state/envy"}}},
+			Dirs: Dirs{Config: "/home/dev/.config/envy", Cache: "/home/dev/.cache/envy", State: "/home/dev/.local/state/envy", Data: "/home/dev/.local/share/envy"}}},
 		{"root, of an owner without account", 0, 4321, 4321, Caller{UID: 4321, GID: 4321, Home: "/h", Dirs: own, foreign: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

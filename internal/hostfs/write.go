@@ -67,6 +67,15 @@ func (p *Pending) open(mode fs.FileMode) error {
 	return nil
 }
 
+// Write adds to the file. Its error names the file that is to be.
+func (p *Pending) Write(b []byte) (int, error) {
+	n, err := p.File.Write(b)
+	if err != nil {
+		err = p.failed(err)
+	}
+	return n, err
+}
+
 // failed is an error of the temporary file, of which nobody knows, as one of the file that was to be written.
 func (p *Pending) failed(err error) error {
 	var of *fs.PathError

@@ -19,6 +19,7 @@ type operation struct {
 // operations is the one table of what progress says of steps.
 var operations = map[plan.Op]operation{
 	plan.OpPull:          {verb: "pull", doing: "pulling", did: "pulled", long: true},
+	plan.OpLoad:          {verb: "load", doing: "loading", did: "loaded", long: true},
 	plan.OpBuild:         {verb: "build", doing: "building", did: "built", long: true},
 	plan.OpBuildLayers:   {verb: "build", doing: "adding packages and setups", did: "built", long: true},
 	plan.OpClaim:         {verb: "claim of the project's name", doing: "claiming the project's name", aside: true},
@@ -43,6 +44,7 @@ var operations = map[plan.Op]operation{
 	plan.OpWaitHealthy:   {verb: "wait for health", doing: "waiting for health", did: "healthy", long: true},
 	plan.OpWaitExit:      {verb: "run", doing: "waiting for its end", did: "ended well", long: true},
 	"bootstrap":          {verb: "bootstrap", doing: "bootstrapping", did: "made", long: true}, // no step of a plan's
+	"package":            {verb: "package", doing: "packing", did: "packed", long: true},
 	plan.OpRecheckLoss:   {verb: "look at changed files", doing: "looking at changed files", aside: true},
 }
 

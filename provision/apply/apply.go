@@ -32,6 +32,8 @@ type Host interface {
 	// Layers gives the build of an image's packages and setups, Build that of a build {}.
 	Layers(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
 	Build(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
+	// Load gives the engine an image that lies in a box archive; how far it is becomes progress of the task.
+	Load(ctx context.Context, w resource.ImageWanted, task string) error
 	// Prepare makes mount points and `create` folders before a box is made, and checks that its sources are there and lead
 	// where they led. box is the replica's name.
 	Prepare(box string, spec resource.BoxSpec) error

@@ -16,7 +16,7 @@ import (
 // believes stay one; long ones are (§5).
 func (r *runner) do(ctx context.Context, s plan.Step) error {
 	switch s.Op {
-	case plan.OpPull, plan.OpBuild, plan.OpBuildLayers, plan.OpProvision, plan.OpWaitHealthy, plan.OpWaitExit, plan.OpCopyIn:
+	case plan.OpPull, plan.OpLoad, plan.OpBuild, plan.OpBuildLayers, plan.OpProvision, plan.OpWaitHealthy, plan.OpWaitExit, plan.OpCopyIn:
 		return r.long(ctx, s)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.shortLimit(s))
@@ -42,6 +42,8 @@ func (r *runner) long(ctx context.Context, s plan.Step) error {
 	case plan.OpPull:
 		_, err := r.engine.Pull(ctx, s.Image.Reference, s.Image.Spec.Platform, r.o.Sink, taskID(s))
 		return err
+	case plan.OpLoad:
+		return r.host.Load(ctx, *s.Image, taskID(s))
 	case plan.OpBuild, plan.OpBuildLayers:
 		return r.build(ctx, s)
 	case plan.OpProvision:

@@ -21,6 +21,7 @@ type Engine interface {
 	Images
 	Publisher
 	Importer
+	Mover
 	Inside
 	Execer
 	Logger
@@ -268,6 +269,26 @@ type ImageImport struct {
 	Mark map[string]string
 	// Epoch, unless it is zero, is the time of every file that a script changed, so that the same script leaves the same layer.
 	Epoch time.Time
+}
+
+// Mover carries images from one engine to another.
+type Mover interface {
+	// SaveImage writes one image, by reference or id, as a docker-archive: a tar whose manifest.json names its configuration
+	// and its layers, which may be compressed. platform chooses of an image that has several, where the engine can; "" is the
+	// engine's choice. w's own error comes back as it is. Error kinds: NotFound.
+	SaveImage(ctx context.Context, ref, platform string, w io.Writer) error
+	// LoadImage takes a docker-archive, with the names that it has. r's own error comes back as it is. Where r ends with an
+	// error, or ctx ends, before the whole of manifest.json has come, the engine has no image of it. r may be in a Read, or
+	// be read once more, when this returns. Error kinds: Failed with the engine's words for what is no image.
+	LoadImage(ctx context.Context, r io.Reader) error
+	// NamedImages lists the images that have a name in repositories below prefix ("envy.local/box" has "envy.local/box/web:1"), sorted.
+	NamedImages(ctx context.Context, prefix string) ([]NamedImage, error)
+}
+
+// NamedImage is one name of an image.
+type NamedImage struct {
+	Reference string
+	Size      int64 // of the image, in bytes
 }
 
 // Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the

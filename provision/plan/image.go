@@ -47,7 +47,7 @@ func factOf(f *resource.ImageFact) resource.ImageFact {
 	return *f
 }
 
-// makeBase plans the pull or build that gives the base, once.
+// makeBase plans the pull, load or build that gives the base, once.
 func (p *planner) makeBase(i *imageState) {
 	rebuild := i.wanted.Build != nil && p.in.Options.Build
 	if i.made || i.fact != nil && !rebuild {
@@ -58,7 +58,10 @@ func (p *planner) makeBase(i *imageState) {
 	if i.wanted.Locked {
 		summary += ", as it is locked"
 	}
-	if i.wanted.Build != nil {
+	switch {
+	case i.wanted.Archive != "":
+		op, summary = OpLoad, "loaded from "+i.wanted.Archive
+	case i.wanted.Build != nil:
 		op, summary = OpBuild, "built from "+cmp.Or(i.wanted.Build.Dockerfile, "Dockerfile")
 	}
 	i.step = p.baseStep(i, op, summary)
@@ -78,7 +81,10 @@ func (p *planner) baseStep(i *imageState, op Op, summary string) int {
 }
 
 func unknowns(i *imageState) []string {
-	if i.wanted.Build != nil {
+	switch {
+	case i.wanted.Archive != "":
+		return []string{"(known after load)"}
+	case i.wanted.Build != nil:
 		return []string{"volumes: (known after build)"}
 	}
 	return []string{"(known after pull)"}

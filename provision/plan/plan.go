@@ -94,6 +94,7 @@ type Op string
 // The operations. Each is one method of the driver.
 const (
 	OpPull          Op = "pull"
+	OpLoad          Op = "load"       // from a box archive
 	OpBuild         Op = "build"      // build {}
 	OpBuildLayers   Op = "add-layers" // packages and setups
 	OpClaim         Op = "claim"      // the volume that claims the project's name

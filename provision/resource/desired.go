@@ -23,6 +23,7 @@ type ImageWanted struct {
 	Tag        string // of the image with packages and setups; empty when nothing is added or the base is not known yet
 	Spec       ImageSpec
 	Build      *BuildWanted // build {}: how
+	Archive    string       // the box archive that has it, as people know it; "" is a registry
 	Setups     []SetupWanted
 	Origin     Origin            // of image or build
 	Origins    map[string]Origin // "packages", "setup.NAME"

@@ -14,7 +14,7 @@ import (
 )
 
 // streams are the ends of paths whose answers go on as long as what they tell of.
-func streams() []string { return []string{"/events", "/images/create", "/build"} }
+func streams() []string { return []string{"/events", "/images/create", "/images/load", "/build"} }
 
 // maxAnswer is how many bytes of JSON an answer may have: 10,000 boxes with large specs stay below.
 const maxAnswer = 1 << 30
@@ -68,7 +68,7 @@ type impatient struct {
 
 // RoundTrip implements http.RoundTripper.
 func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
-	if ends(r.URL.Path, append(streams(), "/logs", "/export")...) {
+	if ends(r.URL.Path, append(streams(), "/logs", "/export", "/images/get")...) {
 		return i.next.RoundTrip(r)
 	}
 	begin := time.Now()

@@ -3,7 +3,6 @@ package docker
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"sync"
 	"testing"
@@ -53,7 +52,7 @@ func BenchmarkBareLists(b *testing.B) {
 			b.Fatal(err)
 		}
 		get := func(path string) {
-			r, err := e.request(b.Context(), http.MethodGet, path)
+			r, err := e.request(b.Context(), path)
 			if err != nil {
 				b.Error(err)
 				return

@@ -34,7 +34,7 @@ func (e *Engine) Ping(ctx context.Context) (resource.Engine, error) {
 }
 
 func (e *Engine) askPing(ctx context.Context) (resource.Engine, error) {
-	answer, err := e.request(ctx, http.MethodGet, "/_ping")
+	answer, err := e.request(ctx, "/_ping")
 	if err != nil {
 		return resource.Engine{}, e.classify(err, "", "")
 	}
@@ -103,7 +103,7 @@ func (e *Engine) get(ctx context.Context, path, label string) (io.ReadCloser, er
 		}
 		path += separator + "filters=" + url.QueryEscape(string(filters))
 	}
-	answer, err := e.request(ctx, http.MethodGet, "/v"+e.version(about)+path)
+	answer, err := e.request(ctx, "/v"+e.version(about)+path)
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +125,9 @@ func (e *Engine) version(about resource.Engine) string {
 	return listVersion
 }
 
-// request sends one without a body, over the client's connections and past its wrapping.
-func (e *Engine) request(ctx context.Context, method, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, e.base+path, nil)
+// request sends a GET, over the client's connections and past its wrapping.
+func (e *Engine) request(ctx context.Context, path string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.base+path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,7 @@ func groups() []group {
 		{"Images", imageTests()},
 		{"Publish", publishTests()},
 		{"Import", importTests()},
+		{"Move", moveTests()},
 		{"Missing", missingTests()},
 	}
 }

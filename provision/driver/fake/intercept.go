@@ -29,7 +29,7 @@ func (c Call) String() string {
 func (c Call) Mutates() bool {
 	switch c.Method {
 	case "Ping", "Observe", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
-		"PackageManager", "Architecture", "WaitHealthy", "WaitExit", "Logs", "Close":
+		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "Close":
 		return false
 	}
 	return true
@@ -223,6 +223,18 @@ func (i *intercepted) Architecture(ctx context.Context) (string, error) {
 
 func (i *intercepted) ImportImage(ctx context.Context, m driver.ImageImport, out io.Writer) (string, error) {
 	return value(ctx, i, "ImportImage", strings.Join(m.Tags, " "), func(ctx context.Context) (string, error) { return i.next.ImportImage(ctx, m, out) })
+}
+
+func (i *intercepted) SaveImage(ctx context.Context, ref, platform string, w io.Writer) error {
+	return i.do(ctx, "SaveImage", ref, func(ctx context.Context) error { return i.next.SaveImage(ctx, ref, platform, w) })
+}
+
+func (i *intercepted) LoadImage(ctx context.Context, r io.Reader) error {
+	return i.do(ctx, "LoadImage", "", func(ctx context.Context) error { return i.next.LoadImage(ctx, r) })
+}
+
+func (i *intercepted) NamedImages(ctx context.Context, prefix string) ([]driver.NamedImage, error) {
+	return value(ctx, i, "NamedImages", prefix, func(ctx context.Context) ([]driver.NamedImage, error) { return i.next.NamedImages(ctx, prefix) })
 }
 
 func (i *intercepted) WriteFiles(ctx context.Context, id string, files []resource.FileContent) error {

@@ -1,0 +1,172 @@
+package boxes_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/envyhq/envy/boxes"
+	"github.com/envyhq/envy/boxes/archive"
+	"github.com/envyhq/envy/config"
+)
+
+// packed is an archive of a box "web"; %s in its definition is its image.
+func packed(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	image := &archive.Image{Config: []byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`)}
+	definition := map[string][]byte{}
+	for name, text := range files {
+		definition[name] = []byte(strings.ReplaceAll(text, "%s", image.Reference("web")))
+	}
+	var out bytes.Buffer
+	if _, err := archive.Write(t.Context(), &out, archive.Box{Name: "web", Definition: definition, Image: image}); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+const ownImage = `box { image = "%s" }`
+
+// withArchive is the finder's checkout with one more file.
+func withArchive(f *boxes.Finder, name string, data []byte) *boxes.Finder {
+	f.Archives = &boxes.Archives{}
+	f.Files.(checkout).MapFS[name] = &fstest.MapFile{Data: data}
+	return f
+}
+
+func TestArchives(t *testing.T) {
+	data := packed(t, map[string]string{"box.hcl": ownImage, "motd": "hello"})
+	f := withArchive(finder(), "sub/shop.box", data)
+	def, err := f.Definition(t.Context(), "./shop.box", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := archive.ReadHead(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if def.Dir != "" || def.Image != head.Reference() || def.File != "./shop.box/box.hcl" || def.Folder != "." {
+		t.Errorf("%+v", def)
+	}
+	want := boxes.Archive{From: "./shop.box", Path: "sub/shop.box", Digest: head.Digest, Reference: head.Reference(), Size: head.Image()}
+	if got, ok := f.Archives.Holding(def.Image); !ok || got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if diff := cmp.Diff([]boxes.Archive{want}, f.Archives.Named()); diff != "" {
+		t.Error(diff)
+	}
+	if _, ok := f.Archives.Holding("debian"); ok {
+		t.Error("an archive has an image of a registry")
+	}
+	project, list := config.Load(t.Context(), config.Values{Files: f.Files, Definitions: f, DefaultName: "p"}, config.Source{Name: "Envfile", Data: []byte(`box "a" { from = "./shop.box" }`)})
+	if list.HasErrors() || project.Boxes[0].Image != def.Image {
+		t.Errorf("%v", list.Err())
+	}
+}
+
+func TestAdded(t *testing.T) {
+	head, err := archive.ReadHead(bytes.NewReader(packed(t, map[string]string{"box.hcl": ownImage})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	f := &boxes.Finder{Archives: &boxes.Archives{Added: func(name string) (*archive.Head, error) {
+		if asked = append(asked, name); name == "shop" || name == "go" {
+			return head, nil
+		}
+		return nil, nil
+	}}}
+	def, err := f.Definition(t.Context(), "shop", nil)
+	if err != nil || def.Image != head.Reference() || def.File != "shop.box/box.hcl" {
+		t.Errorf("%+v, %v", def, err)
+	}
+	if got, ok := f.Archives.Holding(head.Reference()); !ok || got.From != "shop" || got.Path != "" {
+		t.Errorf("%+v", got)
+	}
+	if def, err := f.Definition(t.Context(), "go", nil); err != nil || def.Image != "" {
+		t.Errorf("a name of the catalogue was taken: %+v, %v", def, err)
+	}
+	if _, err := f.Definition(t.Context(), "shopp", nil); err == nil || !strings.Contains(err.Error(), "no box") {
+		t.Errorf("%v", err)
+	}
+	if diff := cmp.Diff([]string{"shop", "shopp"}, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Each is an archive of a checkout, which is as little trusted as that.
+func TestArchivesRefused(t *testing.T) {
+	good := packed(t, map[string]string{"box.hcl": ownImage})
+	link := tarOf(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "manifest.json", Linkname: "/etc/passwd"})
+	for name, tc := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"no tar":                      {[]byte("no tar"), "cannot be used"},
+		"nothing":                     {nil, "cannot be used"},
+		"a tar of something else":     {tarOf(t, tar.Header{Typeflag: tar.TypeReg, Name: "x"}), "cannot be used"},
+		"a link":                      {link, "cannot be used"},
+		"half":                        {good[:1000], "cannot be used"},
+		"another image":               {packed(t, map[string]string{"box.hcl": `box { image = "debian" }`}), "the image that came with"},
+		"another box's image":         {packed(t, map[string]string{"box.hcl": `box { image = "envy.local/box/db:` + strings.Repeat("0", 32) + `" }`}), "the image that came with"},
+		"an image by expression":      {packed(t, map[string]string{"box.hcl": "locals { i = \"debian\" }\nbox { image = local.i }"}), "the image that came with"},
+		"a build":                     {packed(t, map[string]string{"box.hcl": "box {\n build { context = \".\" }\n}"}), "cannot build"},
+		"from the catalogue":          {packed(t, map[string]string{"box.hcl": `box { from = "go" }`}), "cannot be made from go"},
+		"from a repository":           {packed(t, map[string]string{"box.hcl": `box { from = "git::https://example.com/x.git" }`}), "cannot be made from git"},
+		"from another archive":        {packed(t, map[string]string{"box.hcl": `box { from = "./other.box" }`}), "cannot be made from"},
+		"from the checkout":           {packed(t, map[string]string{"box.hcl": `box { from = "../../boxes/web" }`}), "leads out"},
+		"from a folder with an image": {packed(t, map[string]string{"box.hcl": `box { from = "./in" }`, "in/box.hcl": `box { image = "debian" }`}), "the image that came with"},
+		"the checkout's files":        {packed(t, map[string]string{"box.hcl": "box {\n image = \"%s\"\n env = { A = file(\"/p/other.hcl\") }\n}"}), ""},
+		"the environment":             {packed(t, map[string]string{"box.hcl": "box {\n image = \"%s\"\n env = { A = env(\"HOME\") }\n}"}), ""},
+		"the project":                 {packed(t, map[string]string{"box.hcl": "box {\n image = \"%s\"\n env = { A = project.dir }\n}"}), ""},
+		"two boxes":                   {packed(t, map[string]string{"box.hcl": "box { image = \"%s\" }\nbox { image = \"%s\" }"}), ""},
+		"a variable of the Envfile's": {packed(t, map[string]string{"box.hcl": "box {\n image = \"%s\"\n env = { A = var.x }\n}"}), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := withArchive(finder(), "sub/shop.box", tc.data)
+			_, list := config.Load(t.Context(), config.Values{
+				Files: f.Files, Folder: f.Folder, Dir: f.Dir, Root: "/p", Definitions: f, DefaultName: "p", Env: func(string) (string, bool) { return "secret", true },
+			}, config.Source{Name: "Envfile", Data: []byte("variable \"x\" { default = \"1\" }\nbox \"a\" { from = \"./shop.box\" }")})
+			if err := list.Err(); err == nil || !strings.Contains(fmt.Sprint(err), tc.want) {
+				t.Errorf("%v, want %q", err, tc.want)
+			}
+		})
+	}
+	f := withArchive(finder(), "sub/shop.box", good)
+	for ref, want := range map[string]string{
+		"./none.box": "no such archive", "./out/x.box": "outside the checkout", "./boxes/web.box": "no such", "https://example.com/shop.box": "added before", "./empty/../../../x.box": "outside",
+	} {
+		if _, err := f.Definition(t.Context(), ref, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}
+
+func tarOf(t *testing.T, h tar.Header) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := w.WriteHeader(&h); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// The reference follows from the image: no archive can choose it.
+func TestReference(t *testing.T) {
+	sum := sha256.Sum256([]byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`))
+	head, err := archive.ReadHead(bytes.NewReader(packed(t, map[string]string{"box.hcl": ownImage})))
+	if want := "envy.local/box/web:" + hex.EncodeToString(sum[:])[:32]; err != nil || head.Reference() != want {
+		t.Errorf("%s, want %s", head.Reference(), want)
+	}
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/envyhq/envy/boxes"
+	"github.com/envyhq/envy/boxes/archive"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/provision"
+)
+
+// archives are the box archives that the session's definitions name, one value for all of its evaluations.
+func (s *session) archives(caller hostfs.Caller) *boxes.Archives {
+	if s.packed == nil {
+		added := addedBoxes{caller}
+		s.packed = &boxes.Archives{Added: func(name string) (*archive.Head, error) {
+			b, err := added.find(name)
+			if b == nil {
+				return nil, err
+			}
+			return b.Head, nil
+		}}
+	}
+	return s.packed
+}
+
+// namedArchives gives the use cases the images of archives.
+type namedArchives struct {
+	boxes    *boxes.Archives
+	checkout *hostfs.Checkout
+	engine   provision.ArchiveEngine
+	added    addedBoxes
+}
+
+var _ provision.Archives = namedArchives{}
+
+// Holding implements provision.Archives.
+func (n namedArchives) Holding(reference string) string {
+	found, _ := n.boxes.Holding(reference)
+	return found.From
+}
+
+// Load implements provision.Archives. The file is opened anew, and must be the one that the definition was read from.
+func (n namedArchives) Load(ctx context.Context, reference string, progress func(current, total int64)) error {
+	found, ok := n.boxes.Holding(reference)
+	switch {
+	case !ok:
+		return fmt.Errorf("there is no archive that has the image %s", reference)
+	case found.Path == "":
+		return n.gone(found)
+	}
+	file, err := n.checkout.Open(found.Path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = provision.LoadArchive(ctx, n.engine, file, archive.Expect{Manifest: found.Digest}, func(done int64) { progress(done, info.Size()) })
+	return wrongArchive(found.From, err)
+}
+
+// gone tells of an added box whose image the engine does not have: it is another engine, or somebody removed the image.
+func (n namedArchives) gone(found boxes.Archive) error {
+	e := &provision.RefusedError{Text: fmt.Sprintf("the image of the added box %q is not on this engine", found.From), Hint: "envy box add its archive once more"}
+	if b, err := n.added.find(found.From); err == nil && b != nil {
+		e.Hint = "envy box add --name " + b.Name + " " + quoteWord(b.Source)
+	}
+	return e
+}
+
+// quoteWord is a word as a shell takes it.
+func quoteWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:+@%,=") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,101 @@
+package hostfs_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/envyhq/envy/internal/hostfs"
+)
+
+func TestOpenPath(t *testing.T) {
+	dir := t.TempDir()
+	file, fifo := filepath.Join(dir, "file"), filepath.Join(dir, "fifo")
+	if err := errors.Join(os.WriteFile(file, []byte("content"), 0o600), syscall.Mkfifo(fifo, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := hostfs.OpenPath(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if data, err := io.ReadAll(f); err != nil || string(data) != "content" {
+		t.Errorf("%q, %v", data, err)
+	}
+	for name, want := range map[string]error{fifo: hostfs.ErrNotRegular, dir: hostfs.ErrNotRegular, filepath.Join(dir, "none"): fs.ErrNotExist} {
+		if _, err := hostfs.OpenPath(name); !errors.Is(err, want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCreatePath(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "shop.box")
+	write := func(text string, replace bool) error {
+		p, err := hostfs.Caller{}.CreatePath(name, 0o644, replace)
+		if err != nil {
+			return err
+		}
+		if _, err := p.WriteString(text); err != nil {
+			return err
+		}
+		if _, err := os.Lstat(name); text == "first" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it is there before it is whole: %v", err)
+		}
+		return p.Commit()
+	}
+	if err := write("first", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := write("second", false); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("%v", err)
+	}
+	if err := write("third", true); err != nil {
+		t.Fatal(err)
+	}
+	broken, err := hostfs.Caller{}.CreatePath(name, 0o644, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := broken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = broken.Write([]byte("x"))
+	if of, ok := errors.AsType[*fs.PathError](err); !ok || of.Path != name {
+		t.Errorf("a write that fails says %v", err)
+	}
+	_ = broken.Abort() // it is closed already
+	entries, err := os.ReadDir(dir)
+	if data, readErr := os.ReadFile(name); string(data) != "third" || len(entries) != 1 || errors.Join(err, readErr) != nil {
+		t.Errorf("%q and %v", data, entries)
+	}
+}
+
+func TestSpool(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := hostfs.OpenTree(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	f, err := tree.Spool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("content"); err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, 4)
+	if _, err := f.ReadAt(part, 3); err != nil || string(part) != "tent" {
+		t.Errorf("%q, %v", part, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
