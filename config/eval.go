@@ -122,6 +122,7 @@ func (e *evaluation) run() *Project {
 	e.boxes, e.base = boxValues(plans), nil
 	e.evalLocals(tierPorts)
 	e.networks(pr)
+	e.teamCache(pr)
 	for _, plan := range plans {
 		if e.stopped(plan.node) {
 			break

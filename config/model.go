@@ -20,6 +20,8 @@ type Project struct {
 	// is declared.
 	Volumes  []*SharedVolume
 	Networks []*Network
+	// Cache is the team's cache; nil: none.
+	Cache *TeamCache
 	// Gate lists what reaches outside the project, in the order of the file; entries with equal text once.
 	Gate []GateEntry
 	// Reads are the files inside the checkout that evaluation read, sorted, relative to the inside root.
@@ -368,6 +370,7 @@ const (
 	GateExternalNetwork GateKind = "external network"
 	GatePublicPort      GateKind = "public port"
 	GateEnv             GateKind = "environment"
+	GateCache           GateKind = "cache"
 )
 
 // GateEntry is one thing that reaches outside the project and needs the user's trust. Kind and What together say it whole:

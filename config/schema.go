@@ -114,7 +114,7 @@ func languageSchema() *block {
 		networkSchema(),
 		templateSchema(),
 		{name: "secret", label: labelName, notBuilt: true},
-		{name: "cache", label: labelName, notBuilt: true},
+		cacheSchema(),
 	}}
 }
 

@@ -195,3 +195,7 @@ box "unfinished" {
   share "later" { enabled = false }
   provision "later" { enabled = false }
 }
+
+cache {
+  registry = "registry.example.com/team/cache" # GATE: cache: images are taken from registry.example.com/team/cache
+}
