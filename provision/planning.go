@@ -161,13 +161,13 @@ func (g *planning) resolve(ctx context.Context) error {
 	for n := range g.desired.Images {
 		i := &g.desired.Images[n]
 		fact := g.images[i.Reference]
-		if fact == nil {
-			continue
+		if fact != nil {
+			i.Spec.Base = fact.BaseID
 		}
-		i.Spec.Base = fact.BaseID
-		if i.Spec.Derived() {
+		if fact != nil && i.Spec.Derived() {
 			i.Tag = recipe.Tag(i.Spec)
 		}
+		i.Cached = g.offered(i.Tag)
 	}
 	return nil
 }

@@ -77,6 +77,8 @@ type Env struct {
 	// Gate is asked about every evaluation of the Envfile before anything of it is used; an error ends the use case. Ports
 	// and files are other ones each time, so what reaches outside may be too (§2, §9). Nil lets everything pass.
 	Gate func(context.Context, *config.Project) error
+	// Team decides about images of the team's cache.
+	Team TeamCache
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }
@@ -99,6 +101,7 @@ type UpOptions struct {
 	NoProvision bool
 	Provision   bool
 	Build       bool
+	Push        bool // put images with packages and setups into the team's cache
 	Restart     bool // reload
 	Pull        bool // plan: pull missing images
 	Parallel    int

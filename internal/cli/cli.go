@@ -33,10 +33,15 @@ type Machine struct {
 	Open func(EngineOptions) (driver.Engine, error)
 	// Socket is the path of the socket that Open would use for a docker context ("" is as the environment says), "" where
 	// it is none on this machine. Nil knows of none.
-	Socket  func(context string) string
-	Version string
-	Now     func() time.Time
-	PID     int
+	Socket func(context string) string
+	// Credentials are what the user has for a registry, by its host as references name it: a user with a secret, or an
+	// identity token. All empty: there are none. Nil knows of none.
+	Credentials func(ctx context.Context, host string) (user, secret, identity string, err error)
+	// RegistryHost is the host that speaks for the one that references name; nil: it is that one.
+	RegistryHost func(domain string) string
+	Version      string
+	Now          func() time.Time
+	PID          int
 }
 
 // EngineOptions say which engine is meant and who wants to hear of it.

@@ -100,6 +100,9 @@ func (s *session) makingEnv(ctx context.Context, command string) (provision.Env,
 		return env, err
 	}
 	env.Gate = s.gate
+	if err := s.team(&env); err != nil {
+		return env, err
+	}
 	return env, s.secrets(ctx, &env)
 }
 

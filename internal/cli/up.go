@@ -54,12 +54,16 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 
 func (a *app) upCommand() *cli.Command {
 	flags := append(upFlags(), paceFlags()...)
-	flags = append(flags, &cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"})
+	flags = append(flags,
+		&cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"},
+		toggle("push", "put images with packages and setups into the team's cache"),
+	)
 	return a.command("up", "make it so: create, change and start what the Envfile says", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
 		o, err := upOptions(c)
 		if err != nil {
 			return err
 		}
+		o.Push = c.Bool("push")
 		confirm := s.confirmLoss
 		if file := c.String("plan"); file != "" {
 			if o.Plan, err = readPlan(inDir(s.g.dir, file)); err != nil {
@@ -93,6 +97,9 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	}
 	if err := project.Knows(o.Boxes); err != nil {
 		return err
+	}
+	if o.Push && project.Config.Cache == nil {
+		return &usageError{text: "--push needs a team cache, and the Envfile has none", hint: `cache { registry = "registry.example.com/team/cache" }`}
 	}
 	if err := s.gate(ctx, project.Config); err != nil {
 		return err
@@ -170,7 +177,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		return nil, err
 	}
 	env.Gate = gate
-	if err := s.secrets(ctx, &env); err != nil {
+	if err := errors.Join(s.team(&env), s.secrets(ctx, &env)); err != nil {
 		return nil, err
 	}
 	p, err := provision.MakePlan(ctx, env, project, o)

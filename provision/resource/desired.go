@@ -16,11 +16,14 @@ type ImageWanted struct {
 	ID        string // key within the plan: hash of Spec as written (Base left out)
 	Reference string // image to be used or added to; for a build {} the tag it is built under
 	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
-	Spec      ImageSpec
-	Build     *BuildWanted // build {}: how
-	Setups    []SetupWanted
-	Origin    Origin            // of image or build
-	Origins   map[string]Origin // "packages", "setup.NAME"
+	// Cached is where the team's cache has that image, a reference; without a tag or digest while Tag is empty. "": it is
+	// not looked for.
+	Cached  string
+	Spec    ImageSpec
+	Build   *BuildWanted // build {}: how
+	Setups  []SetupWanted
+	Origin  Origin            // of image or build
+	Origins map[string]Origin // "packages", "setup.NAME"
 }
 
 // BuildWanted is a Dockerfile build. Dir and Dockerfile are host paths; the driver asks the caller for the context stream.

@@ -108,7 +108,6 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return second(e.WaitExit(ctx, id)) },
 		func() error { return e.Logs(ctx, id, driver.LogOptions{}, io.Discard, io.Discard) },
 		func() error { return second(e.inside(ctx, id)) },
-		func() error { return e.TagImage(ctx, "x", "y") },
 		func() error { return second(e.PushImage(ctx, "x", sink, "p")) },
 	}
 }
