@@ -20,6 +20,8 @@ type Project struct {
 	// is declared.
 	Volumes  []*SharedVolume
 	Networks []*Network
+	// Bootstrap allows base images that cannot be pulled to be made from packages.
+	Bootstrap bool
 	// Cache is the team's cache; nil: none.
 	Cache *TeamCache
 	// Gate lists what reaches outside the project, in the order of the file; entries with equal text once.

@@ -38,6 +38,7 @@ type planning struct {
 	names    *driver.Names
 	specs    map[string]*resource.BoxSpec // of the last plan, by container id
 
+	bootstrap bool          // base images may be made from packages
 	lossLimit time.Duration // 0 is planLimit
 }
 
@@ -103,7 +104,7 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	if err := diags.Err(); err != nil {
 		return err
 	}
-	g.desired = desired
+	g.desired, g.bootstrap = desired, o.Bootstrap || g.project.Config.Bootstrap
 	only, err := selectKeys(desired, o.Boxes)
 	if err != nil {
 		return err
@@ -167,7 +168,7 @@ func (g *planning) resolve(ctx context.Context) error {
 		if fact != nil && i.Spec.Derived() {
 			i.Tag = recipe.Tag(i.Spec)
 		}
-		i.Cached = g.offered(i.Tag)
+		i.Cached, i.Bootstrap = g.offered(i.Tag), g.bootstrappable(*i)
 	}
 	return nil
 }
@@ -322,11 +323,16 @@ func (g *planning) pull(ctx context.Context) error {
 	for _, i := range missing {
 		id := "pull-" + i.Reference
 		g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: "image." + i.Reference, Text: "pull"})
-		if err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id); err != nil {
+		err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id)
+		if err == nil {
+			g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
+		} else {
 			g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: "image." + i.Reference, Text: err.Error()})
+			err = g.instead(ctx, i, err)
+		}
+		if err != nil {
 			return &apply.Failure{Step: plan.Step{Op: plan.OpPull, Address: resource.Address{Kind: resource.KindImage, Name: i.Reference}, Origin: i.Origin}, Err: err}
 		}
-		g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
 		delete(g.images, i.Reference)
 	}
 	if len(missing) == 0 {

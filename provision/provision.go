@@ -77,6 +77,8 @@ type Env struct {
 	// Gate is asked about every evaluation of the Envfile before anything of it is used; an error ends the use case. Ports
 	// and files are other ones each time, so what reaches outside may be too (§2, §9). Nil lets everything pass.
 	Gate func(context.Context, *config.Project) error
+	// Bootstrap makes a base image from packages, under the reference that could not be pulled. Nil: that cannot be done.
+	Bootstrap func(ctx context.Context, ref string) error
 	// Team decides about images of the team's cache.
 	Team TeamCache
 	// Local: the engine runs on this machine, so its listeners count.
@@ -101,6 +103,7 @@ type UpOptions struct {
 	NoProvision bool
 	Provision   bool
 	Build       bool
+	Bootstrap   bool // make base images that cannot be pulled from packages
 	Push        bool // put images with packages and setups into the team's cache
 	Restart     bool // reload
 	Pull        bool // plan: pull missing images

@@ -2,6 +2,7 @@
 envy {
   name     = "shop"
   requires = ">= 0.1, < 1"
+  bootstrap = true
   message  = <<-EOT
     two
     lines

@@ -23,6 +23,7 @@ func upFlags() []cli.Flag {
 		toggle("provision", "run all provisioners, whatever ran before"),
 		toggle("recreate", "replace the boxes even if nothing changed"),
 		toggle("build", "build images anew"),
+		toggle("bootstrap", "make base images that cannot be pulled from packages, where that can be"),
 	}
 }
 
@@ -37,7 +38,7 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 	names, _, dashed := operands(c)
 	o := provision.UpOptions{
 		Boxes: names, Recreate: c.Bool("recreate"), NoProvision: c.Bool("no-provision"), Provision: c.Bool("provision"),
-		Build: c.Bool("build"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
+		Build: c.Bool("build"), Bootstrap: c.Bool("bootstrap"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
 	}
 	switch {
 	case dashed:
@@ -225,7 +226,7 @@ func flagsOf(o provision.UpOptions) string {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{o.NoProvision, "no-provision"}, {o.Provision, "provision"}, {o.Recreate, "recreate"}, {o.Build, "build"}} {
+	}{{o.NoProvision, "no-provision"}, {o.Provision, "provision"}, {o.Recreate, "recreate"}, {o.Build, "build"}, {o.Bootstrap, "bootstrap"}} {
 		if f.set {
 			words += " --" + f.name
 		}

@@ -78,6 +78,9 @@ func unknowns(i *imageState) []string {
 	if i.wanted.Build != nil {
 		return []string{"volumes: (known after build)"}
 	}
+	if i.wanted.Bootstrap {
+		return []string{"(known after pull)", "bootstrapped from packages if it cannot be pulled"}
+	}
 	return []string{"(known after pull)"}
 }
 

@@ -16,6 +16,8 @@ type ImageWanted struct {
 	ID        string // key within the plan: hash of Spec as written (Base left out)
 	Reference string // image to be used or added to; for a build {} the tag it is built under
 	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
+	// Bootstrap: where Reference cannot be pulled it may be made from packages.
+	Bootstrap bool
 	// Cached is where the team's cache has that image, a reference; without a tag or digest while Tag is empty. "": it is
 	// not looked for.
 	Cached  string
