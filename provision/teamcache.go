@@ -80,7 +80,7 @@ func (h *hostSteps) Cached(ctx context.Context, w resource.ImageWanted) (bool, e
 	return true, nil
 }
 
-// lookLimit bounds looking into a registry before the engine is told to pull.
+// lookLimit bounds looking into a registry before the engine is told to pull or to push.
 const lookLimit = 10 * time.Second
 
 // lookAhead reads what the registry says of an image before anything is pulled: under which reference to pull exactly that, or
@@ -231,8 +231,10 @@ func (g *planning) push(ctx context.Context) error {
 
 func (g *planning) pushOne(ctx context.Context, tag, name string) error {
 	if find := g.env.Team.Find; find != nil {
-		// Whom this machine does not reach the engine may: then the push tells.
-		if digest, err := find(ctx, name); err == nil && digest != "" {
+		asking, cancel := context.WithTimeout(ctx, lookLimit)
+		digest, err := find(asking, name)
+		cancel()
+		if err == nil && digest != "" { // whom this machine does not reach the engine may: then the push tells
 			g.note("%s is in the team cache already, %s@%s", tag, name, digest)
 			return nil
 		}

@@ -103,8 +103,8 @@ func builtHere(said string) bool {
 // TestTeamCache: what one up built and pushed the next one takes, if it is trusted and what it should be. With
 // ENVY_TEAM_CACHE the registry keeps it in that folder, so that a second run, on another engine, takes it there:
 //
-//	ENVY_TEAM_CACHE=/tmp/cache go test -run TestTeamCache ./cmd/envy/e2e
-//	ENVY_TEAM_CACHE=/tmp/cache .ci/engine graph sh -c '.ci/images && go test -v -run TestTeamCache ./cmd/envy/e2e'
+//	ENVY_TEAM_CACHE=/tmp/cache .ci/test -v -run TestTeamCache ./cmd/envy/e2e
+//	ENVY_TEAM_CACHE=/tmp/cache .ci/engine graph .ci/test -v -run TestTeamCache ./cmd/envy/e2e
 func TestTeamCache(t *testing.T) {
 	dir, kept := os.Getenv("ENVY_TEAM_CACHE"), false
 	if dir != "" {
