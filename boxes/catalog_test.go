@@ -20,7 +20,7 @@ func TestCatalogPage(t *testing.T) {
 	var s strings.Builder
 	s.WriteString("| `from` | | versions | `with` |\n|---|---|---|---|\n")
 	for _, name := range boxes.Names() {
-		def, err := boxes.Finder{}.Definition(name, nil)
+		def, err := (&boxes.Finder{}).Definition(t.Context(), name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package boxes
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/boxes/git"
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
@@ -24,20 +27,32 @@ var catalog embed.FS
 // catalogDir is the catalogue's directory, and what messages put before the names of its files.
 const catalogDir = "catalog"
 
-// Finder finds what `from` names in one checkout. It implements [config.Definitions].
+// Finder finds what `from` names for one checkout. It implements [config.Definitions], and remembers what repositories
+// were settled on; it may be used by several goroutines at once, and must not be copied.
 type Finder struct {
 	// Files is the checkout, Folder the Envfile's directory in it, and Dir that directory on the host, as in
 	// [config.Values]. Without Files there are no directories.
 	Files  config.Files
 	Folder string
 	Dir    string
+	// Git fetches from repositories; nil refuses them.
+	Git func(ctx context.Context, src source.Git, locked *git.Pin) (git.Tree, git.Pin, error)
+	// Outside opens a directory outside the checkout; nil refuses them.
+	Outside func(dir string) (fs.FS, error)
+	// Trusts reports whether the user allows what a definition asks for. Nil allows nothing.
+	Trusts func(config.GateEntry) bool
+	// Lock is what was settled on before, and Locked refuses what it does not have (--locked).
+	Lock   lock.Lock
+	Locked bool
+
+	settled settled
 }
 
-var _ config.Definitions = Finder{}
+var _ config.Definitions = (*Finder)(nil)
 
 // Definition finds a definition by what `from` says (product reference, §3): a name of the catalogue, with an optional
-// constraint on the version behind @, or a directory. A directory is relative to the file that names it.
-func (f Finder) Definition(ref string, by *config.Definition) (*config.Definition, error) {
+// constraint on the version behind @, a directory, or a git repository. A directory is relative to the file that names it.
+func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definition) (*config.Definition, error) {
 	from, err := source.Parse(ref)
 	var wrong *source.Error
 	switch {
@@ -53,13 +68,17 @@ func (f Finder) Definition(ref string, by *config.Definition) (*config.Definitio
 	case source.Dir:
 		return f.directory(from.Path, by)
 	case source.Git:
-		kind = "a git repository"
+		return f.repository(ctx, from)
 	case source.Archive:
 		kind = "an archive"
 	}
-	return nil, &config.DefinitionError{
-		Summary: fmt.Sprintf("a definition from %s is not built yet", kind),
-		Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue or a directory of the checkout it can",
+	return nil, notBuilt("a definition from " + kind)
+}
+
+func notBuilt(what string) error {
+	return &config.DefinitionError{
+		Summary: what + " is not built yet",
+		Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue, a directory or a git repository it can",
 	}
 }
 
@@ -94,14 +113,14 @@ func fromCatalog(name, constraint string) (*config.Definition, error) {
 }
 
 // directory is a definition in a directory: of the checkout, or of the tree of the definition that names it.
-func (f Finder) directory(ref string, by *config.Definition) (*config.Definition, error) {
+func (f *Finder) directory(ref string, by *config.Definition) (*config.Definition, error) {
 	if by != nil && by.Dir == "" {
 		folder := path.Join(by.Folder, ref)
 		if !fs.ValidPath(folder) {
 			return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(ref))}
 		}
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
-		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file})
+		return read(by.Tree, &config.Definition{ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file, Unquoted: by.Unquoted})
 	}
 	if f.Files == nil {
 		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which a directory would be relative to"}
@@ -112,15 +131,12 @@ func (f Finder) directory(ref string, by *config.Definition) (*config.Definition
 	}
 	at := f.Files.Resolve(path.Join(dir, ref))
 	switch {
-	case !at.Inside:
-		return nil, &config.DefinitionError{
-			Summary: fmt.Sprintf("the definition %s lies outside the checkout, which is not built yet", shorten(ref)),
-			Detail:  "the language has it, behind a question of trust, but this version of envy cannot do it",
-		}
 	case !at.Exists:
 		return nil, &config.DefinitionError{Summary: "no such directory: " + shorten(ref)}
 	case !at.Dir:
 		return nil, &config.DefinitionError{Summary: shorten(ref) + " is no directory", Hint: "name the directory that holds " + config.DefinitionFile}
+	case !at.Inside:
+		return f.outside(ref, at.Path)
 	}
 	file := f.Files.Resolve(path.Join(at.Path, config.DefinitionFile))
 	if file.Exists && path.Dir(file.Path) != at.Path {

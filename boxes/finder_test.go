@@ -41,9 +41,9 @@ func (c checkout) Resolve(p string) config.Location {
 	return at
 }
 
-func finder() boxes.Finder {
+func finder() *boxes.Finder {
 	text := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	return boxes.Finder{Folder: "sub", Dir: "/p/sub", Files: checkout{
+	return &boxes.Finder{Folder: "sub", Dir: "/p/sub", Files: checkout{
 		MapFS: fstest.MapFS{
 			"sub/boxes/web/box.hcl": text("box { from = \"../base\" }"), "sub/boxes/base/box.hcl": text("box { image = \"x\" }"),
 			"shared/box.hcl": text("box { image = \"shared\" }"), "sub/empty/x": text(""), "sub/file": text(""),
@@ -64,11 +64,11 @@ func TestDirectories(t *testing.T) {
 		"./file":      "./file is no directory",
 		"./folder":    "is no regular file",
 		"./linked":    "box.hcl in ./linked is a link out of its directory",
-		"./out":       "the definition ./out lies outside the checkout, which is not built yet",
-		"../../x":     "the definition ../../x lies outside the checkout, which is not built yet",
+		"./out":       "the definition ./out lies outside the checkout",
+		"../../x":     "no such directory: ../../x",
 		"/outside":    "is a path of one machine",
 	} {
-		def, err := finder().Definition(ref, nil)
+		def, err := finder().Definition(t.Context(), ref, nil)
 		got := fmt.Sprint(err)
 		if err == nil {
 			got = strings.Join([]string{def.File, def.Folder, def.Dir}, " ")
@@ -81,20 +81,20 @@ func TestDirectories(t *testing.T) {
 
 // TestDirectoryOfDefinition: what a definition names is relative to it, and one of the catalogue stays in it.
 func TestDirectoryOfDefinition(t *testing.T) {
-	web, err := finder().Definition("./boxes/web", nil)
+	web, err := finder().Definition(t.Context(), "./boxes/web", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := finder().Definition("../base", web)
+	base, err := finder().Definition(t.Context(), "../base", web)
 	if err != nil || base.File != "boxes/base/box.hcl" {
 		t.Errorf("%v, %v", base, err)
 	}
-	minimal, err := finder().Definition("minimal", web)
+	minimal, err := finder().Definition(t.Context(), "minimal", web)
 	if err != nil || minimal.Dir != "" {
 		t.Fatal(minimal, err)
 	}
 	for _, ref := range []string{"/etc", "../../..", "../../../etc"} {
-		if def, err := finder().Definition(ref, minimal); err == nil {
+		if def, err := finder().Definition(t.Context(), ref, minimal); err == nil {
 			t.Errorf("%s: %v", ref, def)
 		}
 	}
@@ -104,10 +104,10 @@ func TestDirectoryOfDefinition(t *testing.T) {
 func TestNames(t *testing.T) {
 	for ref, want := range map[string]string{
 		"go": "", "go@~> 1.25": "", "postgress": `did you mean "postgres"?`, "": "the source is empty", "boxes": "\"./boxes\"",
-		"git::https://example.com/x": "a git repository is not built yet", "oci://example.com/x:1": "a registry is not built yet",
+		"git::https://example.com/x": "no repository can be fetched here", "oci://example.com/x:1": "a registry is not built yet",
 		"./x.box": "an archive is not built yet", "a/b": "./a/b", "github.com/org/repo": "git::https", "..hidden": "..hidden", "go/../node": "does not say what it is", "go@": "is no version constraint",
 	} {
-		_, err := finder().Definition(ref, nil)
+		_, err := finder().Definition(t.Context(), ref, nil)
 		text := ""
 		if known, ok := err.(*config.DefinitionError); ok { //nolint:errorlint // as it is returned
 			text = known.Summary + known.Detail + known.Hint

@@ -84,7 +84,7 @@ func (r *boxReader) share(v values, at diag.Range) {
 		r.take(s.Target, "share", v.quiet["target"], v.at("target"))
 	}
 	r.b.Shares = append(r.b.Shares, s)
-	r.e.shareGate(r, s, sourceRange(v))
+	r.e.shareGate(r, s, v.node, sourceRange(v))
 }
 
 // sourceRange is where a share's path stands.
@@ -100,6 +100,7 @@ func (r *boxReader) volume(v values, at diag.Range) {
 	for _, shared := range r.pr.Volumes {
 		if shared.Label == m.Label {
 			m.Shared = shared
+			r.e.takenGate(r.b.Label, v.node.module, v.node.labelAt, "volume", m.Label)
 		}
 	}
 	if m.Target != "" {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/mod/semver"
+
+	"github.com/envyhq/envy/internal/diag"
 )
 
 // DefinitionFile is the name of a box definition's file in its directory.
@@ -18,8 +21,9 @@ const DefinitionFile = "box.hcl"
 // Definitions finds the box definitions that `from` names (product reference, §3).
 type Definitions interface {
 	// Definition returns what ref names; by is the definition in which it is named, nil for the Envfile. What a person can
-	// mend is told by a [DefinitionError].
-	Definition(ref string, by *Definition) (*Definition, error)
+	// mend is told by a [DefinitionError]; what is not looked at before somebody allows it, by an [UntrustedError]. ctx ends
+	// what it fetches.
+	Definition(ctx context.Context, ref string, by *Definition) (*Definition, error)
 }
 
 // Definition is a box definition as it was found, with the files that it may read.
@@ -37,15 +41,34 @@ type Definition struct {
 	// Dir is that folder as a path on the host, for a definition of the checkout. Without one the definition comes from
 	// elsewhere, and sees only what `with` gives it.
 	Dir string
+	// Asks is what using it reaches outside the project, for the gate's list; nil is nothing.
+	Asks *GateEntry
+	// Unquoted: it is a file of this machine outside the checkout, of which no message quotes a line.
+	Unquoted bool
 }
 
 // DefinitionError says why there is no definition.
 type DefinitionError struct {
+	Class                 diag.Class
 	Summary, Detail, Hint string
 }
 
 // Error is the summary.
 func (e *DefinitionError) Error() string { return e.Summary }
+
+// UntrustedError is a definition that nobody has allowed yet; Asks has no range.
+type UntrustedError struct{ Asks GateEntry }
+
+// Error is what it asks for.
+func (e *UntrustedError) Error() string { return e.Asks.What }
+
+// quoted is the text that messages may quote.
+func (d *Definition) quoted() Source {
+	if d.Unquoted {
+		return Source{Name: d.File}
+	}
+	return Source{Name: d.File, Data: d.Data}
+}
 
 // definitionFile is a parsed box.hcl.
 type definitionFile struct {
@@ -68,7 +91,7 @@ func definitionSchema() *block {
 
 // parseDefinition reads a box.hcl; nil when it is broken, which is reported.
 func parseDefinition(p *problems, def *Definition) *definitionFile {
-	p.addSource(Source{Name: def.File, Data: def.Data})
+	p.addSource(def.quoted())
 	before := len(p.found)
 	root, ok := parseLayer(p, definitionSchema(), Source{Name: def.File, Data: def.Data})
 	if !ok || root == nil {
@@ -110,7 +133,7 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 		in.named[def.File] = at
 		file = parseDefinition(in.p, def)
 		in.files[def.ID] = file
-		in.sources = append(in.sources, Source{Name: def.File, Data: def.Data})
+		in.sources = append(in.sources, def.quoted())
 	}
 	if file == nil {
 		return nil
@@ -119,11 +142,18 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 		return nil
 	}
 	m := newModule(def, file, by, at)
+	m.personal = by != nil && by.personal || by == nil && in.personal[at.Filename]
 	in.modules = append(in.modules, m)
 	if def.Constraint != "" {
 		in.choose(m)
 	}
 	return m
+}
+
+// answer is what was found of a name.
+type answer struct {
+	def *Definition
+	err error
 }
 
 // find asks for a definition, once for each name in each file.
@@ -133,20 +163,35 @@ func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
 	if by != nil {
 		parent, key[0] = by.def, by.def.ID
 	}
-	if def := in.found[key]; def != nil {
-		return def
-	}
-	def, err := in.definitions.Definition(ref, parent)
-	if err != nil {
-		pr := in.p.errorf(at, "`from`: %s", err)
-		var known *DefinitionError
-		if errors.As(err, &known) {
-			pr.detail, pr.hint = known.Detail, known.Hint
+	got, asked := in.found[key]
+	if !asked {
+		if got.def, got.err = in.definitions.Definition(in.ctx, ref, parent); got.err == nil {
+			got.def = in.called(got.def)
 		}
+		in.found[key] = got
+	}
+	if got.err != nil {
+		in.notFound(got.err, at)
 		return nil
 	}
-	in.found[key] = in.called(def)
-	return in.found[key]
+	if got.def.Asks != nil {
+		in.asks.put(*got.def.Asks, at)
+	}
+	return got.def
+}
+
+func (in *inheritance) notFound(err error, at hcl.Range) {
+	pr := in.p.errorf(at, "`from`: %s", err)
+	var known *DefinitionError
+	var untrusted *UntrustedError
+	switch {
+	case errors.As(err, &known):
+		pr.detail, pr.hint, pr.class = known.Detail, known.Hint, known.Class
+	case errors.As(err, &untrusted):
+		pr.class = diag.Refused
+		in.asks.put(untrusted.Asks, at)
+		in.untrusted = true
+	}
 }
 
 // called gives a definition a file's name that nothing else has, and is the same for the same one.

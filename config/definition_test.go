@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -16,7 +17,7 @@ import (
 // come from elsewhere and have a tree of their own.
 type shelf map[string]string
 
-func (s shelf) Definition(ref string, by *config.Definition) (*config.Definition, error) {
+func (s shelf) Definition(_ context.Context, ref string, by *config.Definition) (*config.Definition, error) {
 	name, constraint, _ := strings.Cut(ref, "@")
 	text, ok := s[name]
 	if !ok {

@@ -25,7 +25,7 @@ const (
 
 // Load is Parse and Evaluate, with the problems of both in the order of the file. The Project is nil when there is an error.
 func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List) {
-	file, list := ParseWith(v.Definitions, layers...)
+	file, list := ParseWith(ctx, v.Definitions, layers...)
 	if file == nil {
 		return nil, list
 	}
@@ -44,6 +44,9 @@ func Load(ctx context.Context, v Values, layers ...Source) (*Project, diag.List)
 func (f *Envfile) Evaluate(ctx context.Context, v Values) (*Project, diag.List) {
 	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
 	defer cancel()
+	if f.untrusted {
+		return nil, nil
+	}
 	e := newEvaluation(ctx, f, v)
 	project := e.run()
 	list := e.p.list()
@@ -100,6 +103,7 @@ func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 		bound: map[*binding]cty.Value{}, boundSelf: map[*binding]cty.Value{}, checked: map[*module]bool{}, wholes: map[wholeKey]cty.Value{},
 	}
 	e.p.named = f.named
+	e.gate.entries = slices.Clone(f.asks.entries)
 	f.guard.steps = 0
 	e.p.limit = max(0, maxProblems-f.reported)
 	for _, file := range v.VarFiles {

@@ -26,7 +26,13 @@ type gateItem struct {
 // add takes an entry. Its text is what people trust and what is remembered, so it holds all that decides what is reached,
 // and another wording asks everybody again.
 func (g *gateList) add(kind GateKind, at hcl.Range, reaches, format string, args ...any) {
-	g.entries = append(g.entries, gateItem{GateEntry{Kind: kind, Reaches: reaches, What: fmt.Sprintf(format, args...), Range: toRange(at)}, at})
+	g.put(GateEntry{Kind: kind, Reaches: reaches, What: fmt.Sprintf(format, args...)}, at)
+}
+
+// put takes an entry that stands somewhere.
+func (g *gateList) put(e GateEntry, at hcl.Range) {
+	e.Range = toRange(at)
+	g.entries = append(g.entries, gateItem{e, at})
 }
 
 // list returns the entries in the order of the files; equal ones (of replicas) once.
@@ -123,7 +129,7 @@ func shownPlace(l Location) string {
 }
 
 // shareGate adds a share that lies outside, or that holds the engine's socket.
-func (e *evaluation) shareGate(r *boxReader, s *Share, at hcl.Range) {
+func (e *evaluation) shareGate(r *boxReader, s *Share, n *node, at hcl.Range) {
 	how, place := "read and write", shownPlace(s.Source.Location)
 	switch {
 	case s.Mode == ShareCopy:
@@ -140,6 +146,15 @@ func (e *evaluation) shareGate(r *boxReader, s *Share, at hcl.Range) {
 	}
 	if !s.Source.Inside {
 		e.gate.add(GateShare, at, place, "box %q shares %s, outside the project (%s)", r.b.Label, place, how)
+	} else if m := n.module; m.elsewhere() {
+		e.gate.add(GateDefinition, at, place, "box %q shares %s (%s), as the definition %s has it", r.b.Label, place, how, exact(m.def.ID))
+	}
+}
+
+// takenGate adds what a definition from elsewhere takes of the project by a name that it can only guess.
+func (e *evaluation) takenGate(box string, m *module, at hcl.Range, kind, name string) {
+	if m.elsewhere() {
+		e.gate.add(GateDefinition, at, name, "box %q uses the project's %s %q, as the definition %s has it", box, kind, name, exact(m.def.ID))
 	}
 }
 

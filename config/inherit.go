@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ const (
 
 // inheritance makes boxes of the templates and definitions that their `from` names.
 type inheritance struct {
+	ctx         context.Context //nolint:containedctx // of one call of Parse, whose helper this is
 	p           *problems
 	definitions Definitions
 	templates   map[string]*node
@@ -29,25 +31,29 @@ type inheritance struct {
 	taken       int             // attributes and blocks that were taken over
 	parts       int             // of their expressions
 	sizes       map[*node]weight
-	bytes       int                       // of definitions' files
-	names       map[string]string         // of files, by what has it
-	found       map[[2]string]*Definition // by the file that names them, "" for the Envfile, and what it says
+	bytes       int                  // of definitions' files
+	names       map[string]string    // of files, by what has it
+	found       map[[2]string]answer // by the file that names them, "" for the Envfile, and what it says
 	files       map[string]*definitionFile
 	sources     []Source             // of definitions
 	named       map[string]hcl.Range // where a definition's file is named first
 	modules     []*module
+	personal    map[string]bool // layers that are one person's
+	asks        gateList        // what definitions reach outside
+	untrusted   bool            // one of them was not looked at
 }
 
 // inherit lays every box over what its `from` names: the first is the lowest layer, the box the highest.
 // Templates stay in the tree, for their own names and functions to be checked; nothing is made of them.
-func (f *Envfile) inherit(p *problems, definitions Definitions) {
+func (f *Envfile) inherit(ctx context.Context, p *problems, definitions Definitions) {
 	in := inheritance{
-		p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
-		sizes: map[*node]weight{}, names: map[string]string{}, found: map[[2]string]*Definition{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{},
+		ctx: ctx, p: p, definitions: definitions, templates: map[string]*node{}, made: map[*node]*node{}, depth: map[*node]int{},
+		sizes: map[*node]weight{}, names: map[string]string{}, found: map[[2]string]answer{}, files: map[string]*definitionFile{}, named: map[string]hcl.Range{}, personal: map[string]bool{},
 	}
 	p.named = in.named
-	for _, s := range f.sources {
+	for i, s := range f.sources {
 		in.names[s.Name] = "the Envfile"
+		in.personal[s.Name] = i > 0
 	}
 	for _, n := range f.root.all("template") {
 		in.templates[n.label] = n
@@ -65,6 +71,7 @@ func (f *Envfile) inherit(p *problems, definitions Definitions) {
 		delete(n.attrs, "with")
 	}
 	f.modules, f.definitions, f.named = in.modules, in.sources, in.named
+	f.asks, f.untrusted = in.asks, in.untrusted
 }
 
 // owned is make for a box or template of the Envfile: the definitions in it become part of it.

@@ -373,6 +373,7 @@ const (
 	GatePublicPort      GateKind = "public port"
 	GateEnv             GateKind = "environment"
 	GateCache           GateKind = "cache"
+	GateDefinition      GateKind = "definition" // one from outside, or what it takes of the project
 )
 
 // GateEntry is one thing that reaches outside the project and needs the user's trust. Kind and What together say it whole:

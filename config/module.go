@@ -18,6 +18,8 @@ type module struct {
 	vars   map[string]*binding
 	locals map[string]*binding
 	self   bool // a variable differs between replicas
+	// personal: it is named by a personal layer, or by a definition that is.
+	personal bool
 	// every variable and every local, sorted: what reads all of them.
 	everyVar, everyLocal []*binding
 }

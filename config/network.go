@@ -74,6 +74,9 @@ func (r *boxReader) join(v values, at diag.Range) {
 	if j.IP != "" {
 		r.checkIP(v, j)
 	}
+	if n.label != "default" {
+		r.e.takenGate(r.b.Label, n.module, n.labelAt, "network", n.label)
+	}
 	r.b.Networks = append(r.b.Networks, j)
 }
 
@@ -233,6 +236,7 @@ func (e *evaluation) resolveNetworkMode(pr *Project, b *Box, byName map[string][
 		e.p.errorf(a.at(), "`network_mode`: box %q itself joins another box's network", targets[0].Name).hint = fmt.Sprintf("write box:%s", targets[0].NetworkMode.Box)
 	}
 	b.NetworkMode.Box = targets[0].Name
+	e.takenGate(b.Label, a.last().in, a.at(), "box", targets[0].Name)
 	if !slices.ContainsFunc(b.DependsOn, func(r Ref) bool { return r.Name == targets[0].Name }) {
 		b.DependsOn = append(b.DependsOn, Ref{Name: targets[0].Name, Range: toRange(a.at())})
 	}

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -31,6 +33,8 @@ type Envfile struct {
 	definitions []Source
 	named       map[string]hcl.Range
 	modules     []*module
+	asks        gateList // of definitions
+	untrusted   bool     // a definition was not looked at, so that nothing can be made of the file
 	// reported counts what Parse reported: Evaluate stays within the limit together with it.
 	reported int
 }
@@ -78,10 +82,13 @@ func (a *attr) last() layer { return a.layers[len(a.layers)-1] }
 // Parse reads the layers, the Envfile first, merges them and checks all that does not need values: syntax, limits,
 // names of blocks, attributes, variables and functions, cycles among locals. The Envfile is nil when the syntax is
 // broken; otherwise Evaluate should follow even after errors: it finds the rest, and both lists together tell every problem.
-func Parse(layers ...Source) (*Envfile, diag.List) { return ParseWith(nil, layers...) }
+func Parse(layers ...Source) (*Envfile, diag.List) {
+	return ParseWith(context.Background(), nil, layers...)
+}
 
-// ParseWith is Parse for an Envfile whose `from` may name definitions.
-func ParseWith(definitions Definitions, layers ...Source) (*Envfile, diag.List) {
+// ParseWith is Parse for an Envfile whose `from` may name definitions; ctx ends what is fetched of them. Where one of them
+// is not trusted yet, nothing else is looked for that would need it: see [Envfile.Untrusted].
+func ParseWith(ctx context.Context, definitions Definitions, layers ...Source) (*Envfile, diag.List) {
 	p := newProblems(layers)
 	file := &Envfile{sources: layers, schema: languageSchema()}
 	file.root = newNode(file.schema)
@@ -96,12 +103,50 @@ func ParseWith(definitions Definitions, layers ...Source) (*Envfile, diag.List) 
 	if broken {
 		return nil, p.list()
 	}
-	file.inherit(p, definitions)
-	file.check(p)
+	file.inherit(ctx, p, definitions)
+	if !file.untrusted { // what is not known yet would be missed everywhere
+		file.check(p)
+	}
 	file.failed = p.failed()
 	list := p.list()
 	file.reported = len(list)
 	return file, list
+}
+
+// Untrusted is the gate's list of definitions where one of them was not looked at because nobody has allowed it yet; nil
+// otherwise. Those that are allowed already stand in it too, so that one answer covers all.
+func (f *Envfile) Untrusted() []GateEntry {
+	if !f.untrusted {
+		return nil
+	}
+	return f.asks.list(newProblems(append(slices.Clip(f.sources), f.definitions...)))
+}
+
+// Use is a definition that is used.
+type Use struct {
+	ID       string   // of the [Definition]
+	File     string   // what messages call its box.hcl
+	Personal bool     // nothing but the personal layers names it
+	Owners   []string // boxes and templates that are made from it, as the Envfile labels them
+}
+
+// Uses lists the definitions that the Envfile, its personal layers and their definitions name, each once.
+func (f *Envfile) Uses() []Use {
+	var list []Use
+	at := map[string]int{}
+	for _, m := range f.modules {
+		i, known := at[m.def.ID]
+		if !known {
+			i = len(list)
+			at[m.def.ID] = i
+			list = append(list, Use{ID: m.def.ID, File: m.def.File, Personal: true})
+		}
+		list[i].Personal = list[i].Personal && m.personal
+		if m.owner != nil && !slices.Contains(list[i].Owners, m.owner.label) {
+			list[i].Owners = append(list[i].Owners, m.owner.label)
+		}
+	}
+	return list
 }
 
 // parseLayer returns the blocks of one file; false: its syntax is broken.

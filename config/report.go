@@ -21,6 +21,7 @@ const (
 // problem is one finding on its way to a diagnostic.
 type problem struct {
 	warning bool
+	class   diag.Class
 	summary string
 	detail  string
 	hint    string
@@ -190,7 +191,7 @@ func (p *problems) diagnostic(pr *problem) diag.Diagnostic {
 		detail = strings.TrimPrefix(detail+"\n", "\n") + "in the definition that " + toRange(at).String() + " names"
 	}
 	return diag.Diagnostic{
-		Severity: severity, Class: diag.Invalid, Summary: pr.summary, Detail: detail, Hint: pr.hint,
+		Severity: severity, Class: pr.class, Summary: pr.summary, Detail: detail, Hint: pr.hint,
 		Range: toRange(pr.at), Excerpt: p.excerpt(pr.at),
 	}
 }

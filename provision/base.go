@@ -21,9 +21,9 @@ func (e *BaseError) Error() string { return e.Err.Error() }
 func (e *BaseError) Unwrap() error { return e.Err }
 
 // bootstrappable reports whether an image may, and can by its name, be made from packages. They are of the engine's own
-// platform.
+// platform, and never what the lock names.
 func (g *planning) bootstrappable(i resource.ImageWanted) bool {
-	return g.bootstrap && i.Build == nil && i.Spec.Platform == "" && fromPackages(i.Reference)
+	return g.bootstrap && i.Build == nil && !i.Locked && i.Spec.Platform == "" && fromPackages(i.Reference)
 }
 
 func fromPackages(ref string) bool {
@@ -38,7 +38,7 @@ func (g *planning) instead(ctx context.Context, i resource.ImageWanted, pull err
 	case !driver.Is(pull, driver.NoRegistry) && !driver.Is(pull, driver.NotFound):
 		return pull
 	case !i.Bootstrap || g.env.Bootstrap == nil:
-		if i.Spec.Platform == "" && fromPackages(i.Reference) {
+		if i.Spec.Platform == "" && !i.Locked && fromPackages(i.Reference) {
 			return &BaseError{i.Reference, pull}
 		}
 		return pull

@@ -137,7 +137,7 @@ func (p *project) load(text string) *Project {
 }
 
 func (p *project) loadIn(ctx context.Context, text string) *Project {
-	q, diags := Load(ctx, []config.Source{{Name: "Envfile", Data: []byte(text)}}, config.Values{
+	q, _, diags := Load(ctx, []config.Source{{Name: "Envfile", Data: []byte(text)}}, config.Values{
 		Files: files{p.host.MapFS, p.host}, Folder: ".", Dir: p.host.dir, Root: p.host.dir, Home: "/home/u", DefaultName: "shop",
 		Env: func(string) (string, bool) { return "", false }, Host: config.Host{UID: 1000, GID: 1000, OS: "linux", Arch: "amd64"},
 	}, p.id)

@@ -8,21 +8,26 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-// Load parses and evaluates an Envfile. The project is nil when the list has errors. Ports without a number have the
+// Load parses and evaluates an Envfile. The project is nil when the list has errors. Definitions are the gate's list of
+// those that the Envfile names where one is not trusted yet; nothing more is known of the project then. Ports without a number have the
 // derived one until the engine was asked (§2, Values in expressions).
-func Load(ctx context.Context, layers []config.Source, v config.Values, id resource.Identity) (*Project, diag.List) {
+func Load(ctx context.Context, layers []config.Source, v config.Values, id resource.Identity) (p *Project, definitions []config.GateEntry, list diag.List) {
 	v.Checkout = id.Checkout
-	file, diags := config.ParseWith(v.Definitions, layers...)
+	file, diags := config.ParseWith(ctx, v.Definitions, layers...)
 	if file == nil {
-		return nil, diags
+		return nil, nil, diags
+	}
+	if definitions := file.Untrusted(); definitions != nil {
+		diags.Sort()
+		return nil, definitions, diags
 	}
 	evaluated, more := file.Evaluate(ctx, v)
 	diags = append(diags, more...)
 	diags.Sort()
 	if diags.HasErrors() || evaluated == nil {
-		return nil, diags
+		return nil, nil, diags
 	}
-	return &Project{File: file, Values: v, Config: evaluated, Identity: id}, diags
+	return &Project{File: file, Values: v, Config: evaluated, Identity: id}, nil, diags
 }
 
 // with evaluates once more, with the name that the checkout bears and the ports of boxes that exist, and asks the gate.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/provision/recipe"
@@ -20,6 +21,7 @@ type lowering struct {
 	key     []byte
 	caller  config.Host
 	project *config.Project
+	lock    lock.Lock
 	folder  string // of the Envfile within the inside root, with a slash; "" is the root
 	diags   diag.List
 	out     resource.Desired
@@ -31,7 +33,7 @@ type lowering struct {
 func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.List) {
 	l := &lowering{
 		host: env.Host, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
-		builds: map[string]resource.BuildSpec{},
+		builds: map[string]resource.BuildSpec{}, lock: p.Lock,
 		out: resource.Desired{
 			Identity: p.Identity, Name: p.Config.Name, Version: env.Version,
 		},
@@ -192,27 +194,20 @@ func (l *lowering) origins(b *config.Box) map[string]resource.Origin {
 func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec) string {
 	i := resource.ImageSpec{Reference: b.Image, Platform: b.Platform}
 	w := resource.ImageWanted{Reference: b.Image, Origin: origin(b.AttrRange("image")), Origins: map[string]resource.Origin{}}
+	if d := digestOf(l.lock, b.Image); d != "" && b.Build == nil {
+		w.Reference, w.Digest, w.Locked = pinned(b.Image, d), d, true
+	}
 	if b.Build != nil {
 		spec, wanted := l.build(ctx, b)
 		i.Reference, i.Build, w.Build = "", &spec, &wanted
 		w.Reference = recipe.BuildTag(resource.ImageSpec{Build: &spec, Platform: b.Platform})
 		w.Origin = origin(b.Build.Range)
 	}
-	seen := map[string]bool{}
-	add := func(packages []config.Package) {
-		for _, p := range packages {
-			if !seen[p.Written] {
-				seen[p.Written] = true
-				i.Packages = append(i.Packages, p.Written)
-			}
-		}
-	}
-	add(b.Packages)
+	i.Packages = packagesOf(b)
 	for _, x := range b.Setups {
 		setup := l.setup(ctx, x)
 		w.Setups = append(w.Setups, setup)
 		i.Setups = append(i.Setups, recipe.Setup(setup))
-		add(x.Packages) // setup.packages join the box's package step (§3)
 		w.Origins["setup."+x.Label] = origin(x.Range)
 	}
 	if len(b.Packages) > 0 {
@@ -225,6 +220,23 @@ func (l *lowering) image(ctx context.Context, b *config.Box, s *resource.BoxSpec
 		l.out.Images = append(l.out.Images, w)
 	}
 	return w.ID
+}
+
+// packagesOf are a box's packages and those of its setups, which join its package step (§3), each once.
+func packagesOf(b *config.Box) []string {
+	var all []string
+	add := func(packages []config.Package) {
+		for _, p := range packages {
+			if !slices.Contains(all, p.Written) {
+				all = append(all, p.Written)
+			}
+		}
+	}
+	add(b.Packages)
+	for _, x := range b.Setups {
+		add(x.Packages)
+	}
+	return all
 }
 
 func (l *lowering) fail(r diag.Range, summary, detail, hint string) {

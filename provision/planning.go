@@ -40,6 +40,11 @@ type planning struct {
 
 	bootstrap bool          // base images may be made from packages
 	lossLimit time.Duration // 0 is planLimit
+
+	pulled map[string]string // digests, by reference as written
+	making bool              // there is something to do
+
+	packages []PackageVersions // that were found out
 }
 
 // observe asks the engine, settles the project's name and the ports of boxes that exist, and lowers.
@@ -166,7 +171,10 @@ func (g *planning) resolve(ctx context.Context) error {
 			i.Spec.Base = fact.BaseID
 		}
 		if fact != nil && i.Spec.Derived() {
-			i.Tag = recipe.Tag(i.Spec)
+			if err := g.lockPackages(i, fact); err != nil {
+				return err
+			}
+			i.Tag = recipe.LockedTag(i.Spec, i.Versions)
 		}
 		i.Cached, i.Bootstrap = g.offered(i.Tag), g.bootstrappable(*i)
 	}
@@ -315,28 +323,45 @@ func (g *planning) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g.making = len(first.Steps) > 0
 	for _, s := range first.Steps {
 		if s.Op == plan.OpPull {
 			missing = append(missing, *s.Image)
 		}
 	}
 	for _, i := range missing {
-		id := "pull-" + i.Reference
-		g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: "image." + i.Reference, Text: "pull"})
-		err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id)
-		if err == nil {
-			g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: "image." + i.Reference, Text: "pull"})
-		} else {
-			g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: "image." + i.Reference, Text: err.Error()})
-			err = g.instead(ctx, i, err)
+		if err := g.fetch(ctx, i); err != nil {
+			return err
 		}
-		if err != nil {
-			return &apply.Failure{Step: plan.Step{Op: plan.OpPull, Address: resource.Address{Kind: resource.KindImage, Name: i.Reference}, Origin: i.Origin}, Err: err}
-		}
-		delete(g.images, i.Reference)
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	return g.resolve(ctx)
 }
+
+// fetch pulls one image, and keeps the digest that was told.
+func (g *planning) fetch(ctx context.Context, i resource.ImageWanted) error {
+	id := "pull-" + i.Reference
+	address := resource.Address{Kind: resource.KindImage, Name: i.Reference}
+	g.env.Sink.Send(event.Event{ID: id, Kind: event.Start, Subject: address.String(), Text: "pull"})
+	digest, err := g.env.Engine.Pull(ctx, i.Reference, i.Spec.Platform, g.env.Sink, id)
+	if err != nil {
+		g.env.Sink.Send(event.Event{ID: id, Kind: event.Failed, Subject: address.String(), Text: err.Error()})
+		if err := g.instead(ctx, i, err); err != nil {
+			return failureOf(plan.Step{Op: plan.OpPull, Address: address, Origin: i.Origin}, err)
+		}
+		delete(g.images, i.Reference)
+		return nil
+	}
+	g.env.Sink.Send(event.Event{ID: id, Kind: event.Done, Subject: address.String(), Text: "pull"})
+	delete(g.images, i.Reference)
+	if g.pulled == nil {
+		g.pulled = map[string]string{}
+	}
+	g.pulled[i.Spec.Reference] = digest
+	return nil
+}
+
+// failureOf is the failure of a step that was done outside of a plan.
+func failureOf(s plan.Step, err error) error { return &apply.Failure{Step: s, Err: err} }

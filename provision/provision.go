@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
@@ -94,6 +95,8 @@ type Project struct {
 	Values   config.Values
 	Config   *config.Project
 	Identity resource.Identity // Project is filled in when the engine has been asked
+	Lock     lock.Lock         // what images and packages are held to
+	Locked   bool              // --locked: what the lock does not have is refused
 }
 
 // UpOptions are the flags of up and plan.

@@ -39,7 +39,7 @@ func (h *hostSteps) Layers(ctx context.Context, w resource.ImageWanted) (driver.
 		namespace = h.g.project.Identity.Checkout
 	}
 	r, err := recipe.New(recipe.Input{
-		From: w.Reference, Base: *fact, Manager: manager, Packages: w.Spec.Packages, Setups: w.Setups,
+		From: w.Reference, Base: *fact, Manager: manager, Packages: w.Spec.Packages, Versions: w.Versions, Setups: w.Setups,
 		Cache: recipe.Cache{Secret: h.g.env.Cache, Namespace: namespace, Slot: int(h.slot.Add(1) - 1)},
 	})
 	if err != nil {

@@ -67,7 +67,7 @@ func (h *hostSteps) Cached(ctx context.Context, w resource.ImageWanted) (bool, e
 		return false, nil
 	}
 	t := h.g.begin("cache", w.Tag)
-	why, err := h.g.fetch(ctx, w, *base, t.id)
+	why, err := h.g.take(ctx, w, *base, t.id)
 	took := t.end(err)
 	switch {
 	case err != nil:
@@ -104,14 +104,14 @@ func (g *planning) lookAhead(ctx context.Context, w resource.ImageWanted, base r
 	return g.project.Config.Cache.Registry + "@" + digest, true, ""
 }
 
-// fetch gives why an image is not taken; "" once it is there under its tag.
-func (g *planning) fetch(ctx context.Context, w resource.ImageWanted, base resource.ImageFact, task string) (why string, err error) {
+// take gives why an image is not taken; "" once it is there under its tag.
+func (g *planning) take(ctx context.Context, w resource.ImageWanted, base resource.ImageFact, task string) (why string, err error) {
 	ref, checked, why := g.lookAhead(ctx, w, base)
 	if why != "" {
 		return why, nil
 	}
 	engine := g.env.Engine
-	switch err := engine.Pull(ctx, ref, w.Spec.Platform, g.env.Sink, task); {
+	switch _, err := engine.Pull(ctx, ref, w.Spec.Platform, g.env.Sink, task); {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case driver.Is(err, driver.Unreachable):
@@ -129,6 +129,15 @@ func (g *planning) fetch(ctx context.Context, w resource.ImageWanted, base resou
 		if why := misfit(fact, base, w.Spec); why != "" && !silent {
 			return "what the team cache has does not count, and was removed: " + why, nil
 		}
+		var versions map[string]string
+		if w.Versions != nil {
+			versions, err = g.installed(ctx, fact.ID)
+		}
+		if err == nil && recipe.VersionsID(versions) != w.VersionsID {
+			return "what the team cache has does not count, and was removed: it has other versions of packages than the lock", nil
+		}
+	}
+	if err == nil {
 		err = engine.TagImage(ctx, fact.ID, w.Tag)
 	}
 	if err != nil && ctx.Err() == nil && !driver.Is(err, driver.Unreachable) {
@@ -222,8 +231,13 @@ func (g *planning) push(ctx context.Context) error {
 		} else if err != nil {
 			return err
 		}
-		if err := g.pushOne(ctx, i.Tag, cacheName(c.Registry, i.Tag)); err != nil {
-			errs = append(errs, fmt.Errorf("push %s: %w", i.Tag, err))
+		// Under the recipe alone too, for whoever has no lock of its packages yet.
+		names := []string{cacheName(c.Registry, i.Tag), cacheName(c.Registry, recipe.Tag(i.Spec))}
+		for _, name := range slices.Compact(names) {
+			if err := g.pushOne(ctx, i.Tag, name); err != nil {
+				errs = append(errs, fmt.Errorf("push %s: %w", i.Tag, err))
+				break
+			}
 		}
 	}
 	return errors.Join(errs...)

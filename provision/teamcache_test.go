@@ -33,6 +33,7 @@ type team struct {
 	builds, pulls int
 	env           Env
 	recipe        string // tag of the image
+	full          string // that with the versions of its packages
 	pushed        string // digest
 	show          func(*resource.ImageFact)
 	fail          func(fake.Call) error
@@ -44,7 +45,10 @@ func newTeam(t *testing.T) *team {
 	c := &team{project: newProject(t)}
 	c.engine = &showing{Engine: fake.Intercept(c.engine, c.hook), team: c}
 	c.env = c.project.env()
-	c.env.Team.Pushed = func(tag, digest string) { c.recipe, c.pushed = tag, digest }
+	c.env.Team.Pushed = func(tag, digest string) {
+		c.full, c.pushed = tag, digest
+		c.recipe, _, _ = strings.Cut(tag, "-")
+	}
 	c.run(UpOptions{Push: true})
 	if c.builds != 1 || c.pulls != 0 || c.pushed == "" || !strings.HasPrefix(c.recipe, "envy.local/recipe:") {
 		t.Fatalf("first up: %d builds, %d pulls, %s pushed as %q", c.builds, c.pulls, c.recipe, c.pushed)
@@ -100,8 +104,10 @@ func (c *team) clear() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := c.engine.RemoveImage(c.t.Context(), c.recipe); err != nil {
-		c.t.Fatal(err)
+	for _, tag := range []string{c.recipe, c.full} {
+		if err := c.engine.RemoveImage(c.t.Context(), tag); err != nil {
+			c.t.Fatal(err)
+		}
 	}
 	c.builds, c.pulls = 0, 0
 }
@@ -213,7 +219,7 @@ func TestTeamCacheMisfits(t *testing.T) {
 func TestTeamCacheFails(t *testing.T) {
 	broken := func(method string, kind driver.Kind) func(fake.Call) error {
 		return func(c fake.Call) error {
-			if c.Method == method && (strings.HasPrefix(c.Object, teamRegistry) || method == "TagImage") {
+			if c.Method == method && (strings.HasPrefix(c.Object, teamRegistry) || method == "TagImage" && !strings.Contains(c.Object, "-")) {
 				return &driver.Error{Kind: kind, Op: "x", Text: "no luck"}
 			}
 			return nil
@@ -305,6 +311,34 @@ func TestTeamCacheLooks(t *testing.T) {
 	}
 }
 
+// An image under the name of the lock's versions must have them.
+func TestTeamCacheVersions(t *testing.T) {
+	c := newTeam(t)
+	c.run(UpOptions{})
+	p := c.load(cachedBox)
+	versions := map[string]string{"git": "1:0.0-locked"}
+	p.Lock.SetPackages(PackageKey(p.Config.Boxes[0]), "linux/amd64", versions)
+	name := cacheName(teamRegistry, c.recipe+"-"+recipe.VersionsID(versions))
+	err := c.engine.TagImage(t.Context(), c.recipe, name)
+	if err == nil {
+		_, err = c.engine.PushImage(t.Context(), name, event.Discard{}, "x")
+	}
+	if err == nil {
+		err = c.engine.RemoveImage(t.Context(), name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.clear()
+	c.env.Team.Trusts = trusting
+	// Then it is built, for which the mirror lacks that version.
+	_, err = Up(t.Context(), c.env, p, UpOptions{}, yes)
+	if _, ok := errors.AsType[*driver.BuildError](err); !ok || c.builds != 1 || c.pulls != 1 || !strings.Contains(c.notes(), "other versions of packages than the lock") {
+		t.Errorf("%d builds, %d pulls, %v\n%s", c.builds, c.pulls, err, c.notes())
+	}
+	c.wants("the misfit is gone", driver.NotFound, name)
+}
+
 func TestPush(t *testing.T) {
 	c := newTeam(t)
 	var asked []string
@@ -323,7 +357,9 @@ func TestPush(t *testing.T) {
 	c.run(UpOptions{Push: true})
 	found = "sha256:x"
 	c.run(UpOptions{Push: true}) // nothing to do for the boxes
-	if diff := cmp.Diff([]string{cacheName(teamRegistry, c.recipe), cacheName(teamRegistry, c.recipe)}, asked); diff != "" || pushes != 1 {
+	// With the versions that were just found, and without; then there is no lock that knows them.
+	names := []string{cacheName(teamRegistry, c.full), cacheName(teamRegistry, c.recipe), cacheName(teamRegistry, c.recipe)}
+	if diff := cmp.Diff(names, asked); diff != "" || pushes != 2 {
 		t.Errorf("%d pushes; asked for %s", pushes, diff)
 	}
 	if !strings.Contains(c.notes(), "is in the team cache already") {
@@ -331,8 +367,8 @@ func TestPush(t *testing.T) {
 	}
 	c.env.Team.Find = func(context.Context, string) (string, error) { return "", errors.New("not from here") }
 	c.run(UpOptions{Push: true})
-	if pushes != 2 {
-		t.Errorf("%d pushes, want 2", pushes)
+	if pushes != 3 {
+		t.Errorf("%d pushes, want 3", pushes)
 	}
 	c.fail = func(call fake.Call) error {
 		if call.Method == "PushImage" {

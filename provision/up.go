@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
@@ -20,6 +21,10 @@ type Outcome struct {
 	Plan   *plan.Plan
 	Report *apply.Report
 	Scene  *Scene
+	// Images are what was settled on of images that are not locked, by reference; those of which nothing could be told are
+	// left out.
+	Images   []lock.Image
+	Packages []PackageVersions // of images with packages that are not locked
 }
 
 // StalePlanError says that a saved plan is not what would be done now (exit 5).
@@ -102,6 +107,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if err := g.pull(ctx); err != nil {
 		return nil, err
 	}
+	images := g.settleImages(ctx)
 	p, err := g.diff(ctx)
 	if err != nil {
 		return nil, err
@@ -109,7 +115,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if o.around {
 		p = plan.Around(p, g.replicas())
 	}
-	out := &Outcome{Plan: p}
+	out := &Outcome{Plan: p, Images: images}
 	if o.Plan != nil {
 		if d := plan.Different(o.Plan, p); d != "" {
 			return out, &StalePlanError{Difference: d}
@@ -122,7 +128,12 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 		return out, err
 	}
 	if p.Unresolved {
-		if p, err = g.makeBases(ctx, out, o, confirm); err != nil {
+		if p, err = g.makeFirst(ctx, out, o, confirm, isBase); err != nil {
+			return out, err
+		}
+	}
+	if g.openPackages(p) {
+		if p, err = g.makeFirst(ctx, out, o, confirm, isLayers); err != nil {
 			return out, err
 		}
 	}
@@ -137,19 +148,28 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	return out, g.finish(ctx, out)
 }
 
-// makeBases builds what must be there before the rest can be planned, and plans again.
-func (g *planning) makeBases(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm) (*plan.Plan, error) {
-	first := plan.Keep(out.Plan, func(s plan.Step) bool { return s.Op == plan.OpPull || s.Op == plan.OpBuild })
+func isBase(s plan.Step) bool   { return s.Op == plan.OpPull || s.Op == plan.OpBuild }
+func isLayers(s plan.Step) bool { return s.Op == plan.OpBuildLayers }
+
+// makeFirst makes what must be there before the rest can be planned, and plans again.
+func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, confirm Confirm, is func(plan.Step) bool) (*plan.Plan, error) {
+	first := plan.Keep(out.Plan, is)
 	out.Report = g.apply(ctx, first, o)
 	if err := out.Report.Err(ctx); err != nil {
 		return nil, err
 	}
 	for _, s := range first.Steps {
-		delete(g.images, s.Image.Reference)
+		if isBase(s) {
+			delete(g.images, s.Image.Reference)
+		}
 	}
 	if err := g.resolve(ctx); err != nil {
 		return nil, err
 	}
+	if err := g.settlePackages(ctx); err != nil {
+		return nil, err
+	}
+	out.Packages = g.packages
 	g.options.Build = false
 	again, err := g.diff(ctx)
 	if err != nil {

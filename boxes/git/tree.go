@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/envyhq/envy/boxes/source"
 )
 
 // Tree is a repository's files at one commit, read-only and in memory. Links are kept, and are followed within it.
@@ -237,12 +240,23 @@ func newTree(entries []entry, dir string) (Tree, error) {
 		}
 	}
 	t.steps = nil
-	if dir != "" {
-		info, err := fs.Stat(t, dir)
-		if err != nil || !info.IsDir() {
-			return Tree{}, fail(NotFound, nil, "there is no directory %q in it", dir)
-		}
-		t.Dir = dir
+	return t.at(dir)
+}
+
+// At is the same tree for another directory of it; the error is an [*Error] of kind NotFound.
+func (t Tree) At(src source.Git) (Tree, error) {
+	at, err := t.at(src.Dir)
+	return at, told(context.Background(), src, err)
+}
+
+func (t Tree) at(dir string) (Tree, error) {
+	if t.Dir = "."; dir == "" {
+		return t, nil
 	}
+	info, err := fs.Stat(t, dir)
+	if err != nil || !info.IsDir() {
+		return Tree{}, fail(NotFound, nil, "there is no directory %q in it", dir)
+	}
+	t.Dir = dir
 	return t, nil
 }

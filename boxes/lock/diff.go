@@ -76,9 +76,27 @@ func diffPackages(old, new Lock, line func(string, ...any)) {
 		a, _ := find(old.Packages, key, comparePackages)
 		b, _ := find(new.Packages, key, comparePackages)
 		for _, platform := range keys(a.Platforms, b.Platforms) {
-			diffTexts(fmt.Sprintf("packages %s on %s", key.Recipe, platform), a.Platforms[platform], b.Platforms[platform], line)
+			what := fmt.Sprintf("packages %s on %s", key.Recipe, platform)
+			switch was, is := len(a.Platforms[platform]), len(b.Platforms[platform]); { // hundreds of them say nothing
+			case was == 0 && is == 0:
+				continue
+			case was == 0:
+				line("+ %s: %d version%s", what, is, plural(is))
+				continue
+			case is == 0:
+				line("- %s: %d version%s", what, was, plural(was))
+				continue
+			}
+			diffTexts(what, a.Platforms[platform], b.Platforms[platform], line)
 		}
 	}
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
 }
 
 func diffTexts(what string, old, new map[string]string, line func(string, ...any)) {

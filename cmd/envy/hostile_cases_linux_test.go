@@ -16,6 +16,7 @@ func hostileCheckouts() []hostile {
 	var all []hostile
 	for _, some := range [][]hostile{
 		hostileMounts(), hostileRights(), hostileReads(), hostileThings(), hostileText(), hostileBombs(), hostileCrowds(), hostileProjects(),
+		hostileSources(), hostileDefinitions(), hostileLocks(),
 	} {
 		all = append(all, some...)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/envyhq/envy/internal/agent/bin"
 	"github.com/envyhq/envy/internal/cli"
+	"github.com/envyhq/envy/internal/gitcred"
 	"github.com/envyhq/envy/internal/term"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/driver/docker"
@@ -34,11 +35,14 @@ func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
 	}
 	return cli.Main(context.Background(), cli.Machine{
 		Args: os.Args[1:], Dir: dir, LookupEnv: os.LookupEnv, Signals: signals, Leave: os.Exit, Open: open,
-		Socket: func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
-		Credentials: func(_ context.Context, host string) (user, secret, identity string, err error) {
+		Credentials: func(ctx context.Context, host string) (user, password string, ok bool) {
+			return gitcred.Ask(ctx, os.Environ(), host)
+		},
+		RegistryCredentials: func(_ context.Context, host string) (user, secret, identity string, err error) {
 			return docker.Options{Getenv: os.Getenv}.RegistryCredentials(host)
 		},
 		RegistryHost: docker.RegistryHost,
+		Socket:       func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
 		Version:      buildVersion(), Now: time.Now, PID: os.Getpid(),
 		Streams: func(noColor bool) *term.Streams {
 			return term.Open(os.Stdin, os.Stdout, os.Stderr, term.Options{Getenv: os.Getenv, NoColor: noColor})

@@ -113,7 +113,7 @@ func (a *Agent) runScript(ctx context.Context, order wire.Provision) (int, error
 	handOver(who, a.Stdout)
 	pid, err := a.start(program{
 		argv: append(interpreter(order.Script), script), dir: a.at(dir), who: who, session: true,
-		env:   overlay(unset(who.environment(a.Environ), order.Unset), order.Env),
+		env: overlay(unset(who.environment(a.Environ), order.Unset), order.Env),
 		// One pipe for both keeps what it says in order, and whole lines whole.
 		stdin: null, stdout: a.Stdout, stderr: a.Stdout,
 	})

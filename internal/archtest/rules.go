@@ -30,6 +30,7 @@ func Layers() []Layer {
 		{Dir: "internal/agent/bin", Reason: "bytes, for whoever carries them to an engine"},
 		{Dir: "internal/term", Reason: "streams as values, with no idea what is written to them"},
 		{Dir: "internal/trust", Reason: "what was trusted is a value of texts, so it depends on nobody"},
+		{Dir: "internal/gitcred", Reason: "credentials are the user's git's: what they are for is nobody's business there"},
 		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
 		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
@@ -50,7 +51,7 @@ func Layers() []Layer {
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/bootstrap", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
@@ -62,7 +63,7 @@ func Layers() []Layer {
 		},
 		{
 			Dir:    "cmd/envy",
-			May:    append([]string{"internal/cli", "internal/term", "internal/agent/bin", driver}, engines...),
+			May:    append([]string{"internal/cli", "internal/term", "internal/agent/bin", "internal/gitcred", driver}, engines...),
 			Reason: "main puts the real things together: streams, engine, the agent's bytes",
 		},
 		{Dir: "cmd/envy/e2e", Reason: "it uses the program as people do, so it sees nothing of its insides"},
@@ -127,7 +128,7 @@ func HostAccess() []Access {
 		{Path: "path/filepath", Only: files, Reason: door, Names: []string{"EvalSymlinks", "Glob", "Walk", "WalkDir"}},
 		{Path: "io/ioutil", Reason: "deprecated, and a second door to the host's files"},
 		{Path: "golang.org/x/sys/unix", Only: files, Reason: door},
-		{Path: "os/exec", Only: []string{"internal/agent", "bench/..."}, Reason: "envy starts no host program; the engine client's ssh helper is the library's own"},
+		{Path: "os/exec", Only: []string{"internal/agent", "internal/gitcred", "bench/..."}, Reason: "envy starts no host program that a checkout could choose: only the user's git, for credentials; the engine client's ssh helper is the library's own"},
 		{Path: "os", Only: []string{"internal/agent", "bench/..."}, Names: []string{"StartProcess"}, Reason: "envy starts no host program"},
 		// The fake exits on demand, as a process does that is killed half way.
 		{Path: "os", Only: []string{"cmd/...", "bench/...", "provision/driver/fake"}, Names: []string{"Args", "Exit", "Stdin", "Stdout", "Stderr"}, Reason: "streams, arguments and the exit code arrive as values from main"},

@@ -21,7 +21,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "format", Usage: "`FORMAT` human, plain or json", DefaultText: "human"},
 		&cli.StringSliceFlag{Name: "var", Usage: "give a variable its value: `NAME=VALUE`"},
 		&cli.StringSliceFlag{Name: "var-file", Usage: "read variables from `FILE`"},
-		toggle("locked", "fail when Envfile.lock is missing or stale (not built yet)"),
+		toggle("locked", "fail when Envfile.lock is missing or stale"),
 		toggle("version", "print envy's version"),
 	}
 }

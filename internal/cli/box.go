@@ -24,12 +24,12 @@ import (
 func (a *app) boxCommand() *cli.Command {
 	cmd := &cli.Command{
 		Name: "box", Usage: "what boxes are made from", ArgsUsage: "COMMAND", HideHelpCommand: true, OnUsageError: a.usage,
-		Subcommands: []*cli.Command{a.boxListCommand(), a.boxShowCommand(), a.bootstrapCommand()},
+		Subcommands: []*cli.Command{a.boxListCommand(), a.boxShowCommand(), a.boxOutdatedCommand(), a.bootstrapCommand()},
 		Action: func(c *cli.Context) error {
 			if _, err := a.begin(c); err != nil {
 				return err
 			}
-			e := &usageError{text: "envy box takes a command: list, show or bootstrap", hint: "usage: envy box list"}
+			e := &usageError{text: "envy box takes a command: list, show, outdated or bootstrap", hint: "usage: envy box list"}
 			if c.Args().Present() {
 				e.text = fmt.Sprintf("there is no command \"box %s\"", c.Args().First())
 			}

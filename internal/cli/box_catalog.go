@@ -59,8 +59,8 @@ type variableJSON struct {
 }
 
 // describeBox reads what a definition says.
-func describeBox(ctx context.Context, f boxes.Finder, name string) (definitionJSON, []byte, error) {
-	def, err := f.Definition(name, nil)
+func describeBox(ctx context.Context, f *boxes.Finder, name string) (definitionJSON, []byte, error) {
+	def, err := f.Definition(ctx, name, nil)
 	var known *config.DefinitionError
 	if errors.As(err, &known) {
 		return definitionJSON{}, nil, diag.List{{Summary: known.Summary, Detail: known.Detail, Hint: known.Hint}}.Err()
@@ -83,7 +83,7 @@ func (s *session) listBoxes(ctx context.Context) error {
 	document := definitionsJSON{Format: "envy.boxes", Version: resultVersion, Boxes: []definitionJSON{}}
 	t := view.Table{Header: []string{"BOX", "VERSIONS", ""}}
 	for _, name := range boxes.Names() {
-		d, _, err := describeBox(ctx, boxes.Finder{}, name)
+		d, _, err := describeBox(ctx, &boxes.Finder{}, name)
 		if err != nil {
 			return err
 		}
@@ -100,17 +100,34 @@ func (s *session) listBoxes(ctx context.Context) error {
 	return s.view.Out.Table(t)
 }
 
-func (s *session) showBox(ctx context.Context, name string) error {
-	finder := boxes.Finder{}
-	if strings.HasPrefix(name, ".") { // relative to the Envfile
+// typedFinder finds what was typed, which needs no other leave.
+func (s *session) typedFinder(name string) (*boxes.Finder, error) {
+	finder := &boxes.Finder{}
+	switch {
+	case strings.HasPrefix(name, "."): // relative to the Envfile
 		p, err := s.open()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		finder = finderOf(p)
+		finder = s.newFinder(p)
+	case strings.HasPrefix(name, "git::"):
+		caller, err := s.callerHere()
+		if err != nil {
+			return nil, err
+		}
+		finder.Git = s.fetchGit(caller)
+	}
+	finder.Trusts = func(config.GateEntry) bool { return true }
+	return finder, nil
+}
+
+func (s *session) showBox(ctx context.Context, name string) error {
+	finder, err := s.typedFinder(name)
+	if err != nil {
+		return err
 	}
 	d, text, err := describeBox(ctx, finder, name)
-	if err != nil {
+	if err := errors.Join(err, s.settle()); err != nil {
 		return err
 	}
 	switch s.g.format {

@@ -84,7 +84,7 @@ func (s *session) written(ctx context.Context) []*config.Box {
 	if err != nil {
 		return nil
 	}
-	project, _ := provision.Load(ctx, layers, values, s.place.identity)
+	project, _, _ := provision.Load(ctx, layers, values, s.place.identity)
 	if project == nil {
 		return nil
 	}

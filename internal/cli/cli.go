@@ -34,9 +34,11 @@ type Machine struct {
 	// Socket is the path of the socket that Open would use for a docker context ("" is as the environment says), "" where
 	// it is none on this machine. Nil knows of none.
 	Socket func(context string) string
-	// Credentials are what the user has for a registry, by its host as references name it: a user with a secret, or an
-	// identity token. All empty: there are none. Nil knows of none.
-	Credentials func(ctx context.Context, host string) (user, secret, identity string, err error)
+	// Credentials asks the user's git for those of an https server; nil knows of none.
+	Credentials func(ctx context.Context, host string) (user, password string, ok bool)
+	// RegistryCredentials are what the user has for a registry, by its host as references name it: a user with a secret, or
+	// an identity token. All empty: there are none. Nil knows of none.
+	RegistryCredentials func(ctx context.Context, host string) (user, secret, identity string, err error)
 	// RegistryHost is the host that speaks for the one that references name; nil: it is that one.
 	RegistryHost func(domain string) string
 	Version      string

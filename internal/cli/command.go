@@ -46,7 +46,7 @@ func (a *app) commands() []*cli.Command {
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
-		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(),
+		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(), a.lockCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
 	for _, n := range notBuilt() {
@@ -74,16 +74,15 @@ func (a *app) refusing(name, instead string) *cli.Command {
 // absence is a command that is not built, and what does its work until then.
 type absence struct{ name, instead string }
 
-const withoutBoxes = "definitions are those of the catalogue (envy box list), and directories of the checkout"
+const withoutBoxes = "definitions are those of the catalogue (envy box list), directories and git repositories"
 
 func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
 		{"box add", withoutBoxes}, {"box remove", withoutBoxes},
-		{"box update", withoutBoxes}, {"box outdated", withoutBoxes}, {"box prune", withoutBoxes}, {"box push", withoutBoxes},
+		{"box update", withoutBoxes}, {"box prune", withoutBoxes}, {"box push", withoutBoxes},
 		{"package", "docker commit and docker save carry a box's file system elsewhere"},
-		{"lock", "image references with a digest (image = \"name@sha256:…\") are pinned without a lock file"},
 		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},
 		{"import", "envy init writes an Envfile to start from"},
 		{"export", "docker inspect shows what envy made"},

@@ -205,7 +205,7 @@ func (a *app) runCommand() *cli.Command {
 }
 
 func (s *session) run(ctx context.Context, names, command []string) error {
-	project, err := s.project(ctx)
+	project, err := s.projectAsking(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,10 @@ func (s *session) gate(ctx context.Context, p *config.Project) error {
 	if err != nil || !g.Asks() {
 		return err
 	}
+	return s.askOrRefuse(ctx, g)
+}
+
+func (s *session) askOrRefuse(ctx context.Context, g view.Gate) error {
 	if !s.streams.Interactive() {
 		return s.untrusted(ctx, g)
 	}

@@ -58,12 +58,12 @@ func startFrom(ctx context.Context, name string, start config.Start) (config.Sta
 			return start, &notBuiltError{"importing a " + filepath.Base(f), "envy init without operands writes an Envfile to fill in by hand"}
 		}
 	}
-	if _, _, err := describeBox(ctx, boxes.Finder{}, name); err != nil {
+	if _, _, err := describeBox(ctx, &boxes.Finder{}, name); err != nil {
 		return start, err
 	}
 	trial := fmt.Sprintf("box \"trial\" { from = %s }", quote(name))
 	project, list := config.Load(ctx, config.Values{
-		Files: anywhere{}, DefaultName: "trial", Definitions: boxes.Finder{},
+		Files: anywhere{}, DefaultName: "trial", Definitions: &boxes.Finder{},
 	}, config.Source{Name: "the catalogue", Data: []byte(trial)})
 	if err := list.Err(); err != nil {
 		return start, err
@@ -87,7 +87,7 @@ func (s *session) init(ctx context.Context, start config.Start, output string, f
 	dir := filepath.Dir(path)
 	start.Project = projectName(dir)
 	text := config.Template(start)
-	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir, Definitions: boxes.Finder{}}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
+	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir, Definitions: &boxes.Finder{}}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
 		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", start.Image)}
 	}
 	if output == "-" {

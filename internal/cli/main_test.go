@@ -345,6 +345,7 @@ func TestNoEngine(t *testing.T) {
 	} {
 		m.want(0, "", args...)
 	}
-	m.want(3, "", "up", "--locked")
-	m.want(3, "", "lock")
+	m.want(5, "", "up", "--locked")
+	m.want(5, "", "validate", "--locked")
+	m.want(5, "", "box", "outdated")
 }

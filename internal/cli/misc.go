@@ -23,7 +23,7 @@ func (a *app) provisionCommand() *cli.Command {
 }
 
 func (s *session) provision(ctx context.Context, boxes, only []string) error {
-	project, err := s.project(ctx)
+	project, err := s.projectAsking(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // no connection; what it opens later ends with the session.
 func (s *session) registry() *registry.Client {
 	c := registry.New(registry.Config{
-		Credentials: s.app.m.Credentials, Host: s.app.m.RegistryHost, Proxy: http.ProxyFromEnvironment, Agent: "envy/" + s.app.m.Version,
+		Credentials: s.app.m.RegistryCredentials, Host: s.app.m.RegistryHost, Proxy: http.ProxyFromEnvironment, Agent: "envy/" + s.app.m.Version,
 	})
 	s.onClose(c.Close)
 	return c

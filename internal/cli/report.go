@@ -202,6 +202,7 @@ func ofApply(err error) (d diag.Diagnostic, ok bool) {
 func (a *app) failure(err error) (f view.Failure, ok bool) {
 	var step *apply.Failure
 	var exited *provision.ExitedError
+	var unlocked *provision.UnlockedError
 	var origin resource.Origin
 	switch {
 	case is[*apply.MoreLostError](err) || isInterrupted(err):
@@ -220,7 +221,17 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"
 		case driver.Is(step, driver.NoSpace):
 			f.Hint = roomHint
+		case step.Step.Op == plan.OpPull && a.lockedImage(step.Step.Address.Name) != "":
+			f.Hint = "the lock holds it to that digest; envy lock --upgrade " + a.lockedImage(step.Step.Address.Name) + " takes what there is now"
+		case lockedPackages(step):
+			f.Hint = "the lock holds packages to their versions; where the mirror has one no more: envy lock --upgrade " + step.Step.Image.Spec.Reference
 		}
+	case errors.As(err, &unlocked):
+		f = view.Failure{
+			Text: fmt.Sprintf("image %s is not locked: %s", unlocked.Reference, causeOf(unlocked.Err)),
+			Hint: "once its registry can be asked: envy lock",
+		}
+		origin = unlocked.Origin
 	case errors.As(err, &exited):
 		f = view.Failure{Text: exited.Error(), Lines: exited.Logs, Hint: "all that it printed: envy logs " + exited.Box}
 		origin = exited.Origin
@@ -231,6 +242,24 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 	a.pointAt(&at, origin)
 	f.Place, f.Excerpt = origin.String(), at.Excerpt
 	return f, true
+}
+
+// lockedImage is the reference under which a pinned image stands in the lock; "" for one that does not.
+func (a *app) lockedImage(pinned string) string {
+	reference, digest, _ := strings.Cut(pinned, "@")
+	if a.session == nil || digest == "" {
+		return ""
+	}
+	if i, ok := a.session.lockFiles.obeyed(false).FindImage(reference); !ok || i.Digest != digest {
+		return ""
+	}
+	return reference
+}
+
+// lockedPackages reports a package step that was held to versions.
+func lockedPackages(f *apply.Failure) bool {
+	var build *driver.BuildError
+	return f.Step.Op == plan.OpBuildLayers && f.Step.Image != nil && len(f.Step.Image.Versions) > 0 && errors.As(f.Err, &build) && build.Part == "packages"
 }
 
 // roomHint names no command that would take stopped boxes or volumes away.

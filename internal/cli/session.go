@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
@@ -24,34 +25,37 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	file, dir, context string
-	yes, debug, quiet  bool
-	format             view.Format
-	vars, varFiles     []string
+	file, dir, context        string
+	yes, debug, quiet, locked bool
+	format                    view.Format
+	vars, varFiles            []string
 }
 
 // session is one command that runs: what it was told, and what it has opened so far.
 type session struct {
-	app      *app
-	g        globals
-	streams  *term.Streams
-	view     *view.View
-	place    *place
-	engine   driver.Engine
-	about    resource.Engine // once it was pinged
-	progress *view.Progress
-	unlock   func() error  // gives the lock back early
-	boxes    []*config.Box // of the Envfile, where check could read it
-	trust    *trustStore   // once the gate was asked
-	loaded   *provision.Project
-	closers  []func() error
+	app       *app
+	g         globals
+	streams   *term.Streams
+	view      *view.View
+	place     *place
+	engine    driver.Engine
+	about     resource.Engine // once it was pinged
+	progress  *view.Progress
+	unlock    func() error  // gives the lock back early
+	boxes     []*config.Box // of the Envfile, where check could read it
+	trust     *trustStore   // once the gate was asked
+	loaded    *provision.Project
+	finder    *boxes.Finder // once definitions were looked for
+	lockFiles lockFiles     // as read with it
+	offline   bool          // nothing is fetched: the command needs the Envfile for a warning only
+	closers   []func() error
 }
 
 // begin reads the global flags.
 func (a *app) begin(c *cli.Context) (*session, error) {
 	g := globals{
 		file: c.String("file"), dir: a.m.Dir, context: c.String("context"), yes: c.Bool("yes"), debug: c.Bool("debug"),
-		quiet: c.Bool("quiet"), vars: c.StringSlice("var"), varFiles: c.StringSlice("var-file"),
+		quiet: c.Bool("quiet"), locked: c.Bool("locked"), vars: c.StringSlice("var"), varFiles: c.StringSlice("var-file"),
 	}
 	var err error
 	if g.format, err = view.ParseFormat(c.String("format")); err != nil {
@@ -65,9 +69,6 @@ func (a *app) begin(c *cli.Context) (*session, error) {
 	}
 	a.streams = a.m.Streams(c.Bool("no-color"))
 	a.view = view.New(a.streams, g.format)
-	if c.Bool("locked") {
-		return nil, &notBuiltError{"--locked", "there is no Envfile.lock yet: up takes the images that are there, or pulls what the references name now"}
-	}
 	if d := c.String("C"); d != "" {
 		g.dir = inDir(a.m.Dir, d)
 	}
@@ -199,8 +200,19 @@ func (p *place) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// project loads the Envfile, asks for variables where there is somebody to ask, and shows warnings.
+// project loads the Envfile, asks for variables where there is somebody to ask, and shows warnings. A definition that is
+// not trusted yet is refused; see projectAsking.
 func (s *session) project(ctx context.Context) (*provision.Project, error) {
+	return s.projectWith(ctx, s.untrusted)
+}
+
+// projectAsking is project for commands that ask: may definitions be fetched?
+func (s *session) projectAsking(ctx context.Context) (*provision.Project, error) {
+	return s.projectWith(ctx, s.askOrRefuse)
+}
+
+// projectWith is project; allow is asked about definitions that are not trusted yet, and remembers the answer.
+func (s *session) projectWith(ctx context.Context, allow func(context.Context, view.Gate) error) (*provision.Project, error) {
 	p, err := s.open()
 	if err != nil {
 		return nil, err
@@ -213,25 +225,60 @@ func (s *session) project(ctx context.Context) (*provision.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, list := provision.Load(ctx, layers, values, p.identity)
+	project, list, err := s.loadAllowed(ctx, layers, values, allow)
+	if err != nil {
+		return nil, err
+	}
 	if list.HasErrors() && s.streams.Interactive() {
 		answered, err := s.askVariables(ctx, layers, &values)
 		if err != nil {
 			return nil, err
 		}
 		if answered {
-			project, list = provision.Load(ctx, layers, values, p.identity)
+			project, _, list = provision.Load(ctx, layers, values, p.identity)
 		}
 	}
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
+	if err := s.checkLocked(project); err != nil {
+		return nil, err
+	}
 	s.loaded = project
+	project.Lock, project.Locked = s.lockFiles.obeyed(s.g.locked), s.g.locked
+	for _, note := range s.finder.Notes() {
+		list = append(list, diag.Diagnostic{Severity: diag.Warning, Summary: note})
+	}
 	return project, s.view.Diagnostics(list)
+}
+
+// loadAllowed loads, and as long as definitions are named that nobody has allowed yet, asks about them. What is wrong beside
+// them is told first (§9).
+func (s *session) loadAllowed(
+	ctx context.Context, layers []config.Source, values config.Values, allow func(context.Context, view.Gate) error,
+) (*provision.Project, diag.List, error) {
+	for asked := 0; ; {
+		project, definitions, list := provision.Load(ctx, layers, values, s.place.identity)
+		if len(definitions) == 0 || list.Class() == diag.Invalid {
+			return project, list, nil
+		}
+		store, err := s.trustStore()
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(definitions) <= asked { // the same once more: what was accepted cannot be remembered
+			return nil, list, nil
+		}
+		asked = len(definitions)
+		if err := allow(ctx, store.judge(definitions)); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // projectIfWell is project for commands that go on without one: what is wrong becomes a warning, and nobody is asked.
 func (s *session) projectIfWell(ctx context.Context) (*provision.Project, error) {
+	s.offline = true
 	p, err := s.open()
 	if err != nil {
 		return nil, err
@@ -242,7 +289,7 @@ func (s *session) projectIfWell(ctx context.Context) (*provision.Project, error)
 		var values config.Values
 		if values, err = s.values(p); err == nil {
 			var project *provision.Project
-			if project, list = provision.Load(ctx, layers, values, p.identity); project != nil {
+			if project, _, list = provision.Load(ctx, layers, values, p.identity); project != nil {
 				return project, nil
 			}
 			err = list.Err()
@@ -254,6 +301,7 @@ func (s *session) projectIfWell(ctx context.Context) (*provision.Project, error)
 // check says what is wrong with the Envfile, for commands that need nothing of it. Variables that only the command line
 // of up gives are not missed.
 func (s *session) check(ctx context.Context) error {
+	s.offline = true
 	layers, err := s.place.layers()
 	if err != nil {
 		return err
@@ -262,11 +310,14 @@ func (s *session) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	file, list := config.ParseWith(values.Definitions, layers...)
+	file, list := config.ParseWith(ctx, values.Definitions, layers...)
 	if file == nil {
 		return list.Err()
 	}
 	if len(file.Unset(ctx, values)) > 0 {
+		return nil
+	}
+	if list.HasErrors() && list.Class() != diag.Invalid { // of definitions that are not at hand, nobody can tell
 		return nil
 	}
 	project, list := file.Evaluate(ctx, values)

@@ -52,13 +52,23 @@ var digest = regexp.MustCompile(fmt.Sprintf(`^[0-9a-f]{%d}$`, trust.DigestLength
 
 // trustThis is trust without --list and --revoke.
 func (s *session) trustThis(ctx context.Context, accept string) error {
-	project, err := s.project(ctx)
+	taken := false // for definitions
+	project, err := s.projectWith(ctx, func(ctx context.Context, g view.Gate) error {
+		if accept == "" {
+			return s.askOrRefuse(ctx, g)
+		}
+		taken = true
+		return s.take(ctx, g, accept)
+	})
 	if err != nil {
 		return err
 	}
 	g, err := s.gateOf(project.Config)
 	if err != nil {
 		return err
+	}
+	if taken && g.Asks() {
+		return s.note("It is remembered. With these definitions the Envfile asks for more; envy trust shows it.")
 	}
 	if accept != "" && len(g.Entries) > 0 && digestOf(g) != accept {
 		if settled, ok := s.settledGate(ctx, project); ok && digestOf(settled) == accept {
@@ -84,8 +94,16 @@ func (s *session) trustThis(ctx context.Context, accept string) error {
 	return s.showTrusted(g)
 }
 
-// acceptTyped accepts the list that a digest names, if it is the one of now.
+// acceptTyped accepts the list that a digest names, and shows it.
 func (s *session) acceptTyped(ctx context.Context, g view.Gate, accept string) error {
+	if err := s.take(ctx, g, accept); err != nil {
+		return err
+	}
+	return s.showTrusted(g)
+}
+
+// take accepts the list that a digest names, if it is the one of now.
+func (s *session) take(ctx context.Context, g view.Gate, accept string) error {
 	if digestOf(g) != accept {
 		err := s.untrusted(ctx, g)
 		if refused := (*provision.RefusedError)(nil); errors.As(err, &refused) {
@@ -93,10 +111,7 @@ func (s *session) acceptTyped(ctx context.Context, g view.Gate, accept string) e
 		}
 		return err
 	}
-	if err := s.trust.accept(ctx, g); err != nil {
-		return err
-	}
-	return s.showTrusted(g)
+	return s.trust.accept(ctx, g)
 }
 
 // settledGate is the list with the ports that the engine knows of, as commands that ask the engine see it; false where none

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
@@ -92,7 +94,7 @@ func (a *app) reloadCommand() *cli.Command {
 
 // up is the call that up and reload share.
 func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provision.Confirm) error {
-	project, err := s.project(ctx)
+	project, err := s.projectAsking(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,10 +112,22 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 		return err
 	}
 	outcome, err := provision.Up(ctx, env, project, o, confirm)
+	if outcome != nil && (err == nil || outcome.Report != nil) { // it was let pass, and begun
+		err = errors.Join(err, s.lockUp(project, settled{outcome.Images, outcome.Packages}))
+	}
 	if err := errors.Join(err, s.settle()); err != nil {
 		return errors.Join(err, skipped(outcome))
 	}
 	return s.showUp(ctx, project, outcome)
+}
+
+// lockUp writes down what up has settled: what stands in the lock stays as it is.
+func (s *session) lockUp(p *provision.Project, now settled) error {
+	changes, err := s.saveLocks(s.settledLocks(p, now, false))
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	return s.note(s.lockFiles.name + " has changed; commit it:\n  " + strings.Join(changes, "\n  "))
 }
 
 // confirmed shows a plan whose losses are confirmed.
@@ -191,6 +205,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		}
 	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
+	s.view.PlanLock(s.lockFiles.name, lock.Diff(s.lockFiles.committed, s.settledLocks(project, settled{}, false).committed))
 	if err := s.view.Plan(p); err != nil {
 		return nil, err
 	}

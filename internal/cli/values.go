@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
@@ -22,7 +21,10 @@ import (
 
 // values is all that evaluation takes from outside the Envfile.
 func (s *session) values(p *place) (config.Values, error) {
-	finder := finderOf(p)
+	finder, err := s.definitions(p)
+	if err != nil {
+		return config.Values{}, err
+	}
 	v := config.Values{
 		Files: finder.Files, Definitions: finder,
 		Folder: p.checkout.Sub(), Dir: p.checkout.Dir(), Root: p.checkout.Inside(), Home: p.caller.Home,
@@ -50,11 +52,6 @@ func (s *session) values(p *place) (config.Values, error) {
 	return v, nil
 }
 
-// finderOf finds the definitions that a checkout's files name.
-func finderOf(p *place) boxes.Finder {
-	return boxes.Finder{Files: files{FS: p.checkout.FS(), checkout: p.checkout}, Folder: p.checkout.Sub(), Dir: p.checkout.Dir()}
-}
-
 // sockets are the places of the engine's socket, as they are named and behind links: a share of one is for the gate.
 func (s *session) sockets(p *place) []string {
 	named := []string{"/var/run/docker.sock"}
@@ -79,7 +76,7 @@ func projectName(dir string) string { return cmp.Or(config.SafeName(filepath.Bas
 
 // askVariables asks for what nothing gives a value, and offers to keep the answers. It reports whether it asked.
 func (s *session) askVariables(ctx context.Context, layers []config.Source, v *config.Values) (bool, error) {
-	file, _ := config.ParseWith(v.Definitions, layers...)
+	file, _ := config.ParseWith(ctx, v.Definitions, layers...)
 	if file == nil {
 		return false, nil
 	}

@@ -30,6 +30,7 @@ func (v *View) Plan(p *plan.Plan) error {
 		return v.Out.JSON(v.planJSON(p))
 	}
 	t := v.Out.plan(v.header, p)
+	v.lock(t)
 	if len(v.gate.Entries) == 0 {
 		return v.Out.Print(t)
 	}
@@ -37,6 +38,25 @@ func (v *View) Plan(p *plan.Plan) error {
 		return err
 	}
 	return v.Gate(v.gate)
+}
+
+// PlanLock gives the plans to come what changes in the lock file.
+func (v *View) PlanLock(name string, changes []string) { v.locked = lockChanges{name, changes} }
+
+// lockChanges are what changes in a lock file, a line each.
+type lockChanges struct {
+	name    string
+	changes []string
+}
+
+func (v *View) lock(t *Text) {
+	if len(v.locked.changes) == 0 {
+		return
+	}
+	t.Add("\n").Paint(Strong, Line(v.locked.name)).Add("\n")
+	for _, c := range v.locked.changes {
+		t.Add("  ", Line(c), "\n")
+	}
 }
 
 // PlanBefore shows a plan that is about to be applied, on Err: the answer is what comes of it. Quiet shows it where
@@ -154,6 +174,7 @@ type PlanJSON struct {
 	Unresolved bool           `json:"unresolved"` // more is known after the images were pulled or built
 	Gate       []GateEntry    `json:"gate"`       // what the Envfile reaches outside the project
 	Trusted    bool           `json:"trusted"`    // whether all of that is trusted
+	Lock       []string       `json:"lock"`       // what changes in Envfile.lock, a line each
 }
 
 // EngineJSON is the engine that a document speaks of.
@@ -166,7 +187,7 @@ func (v *View) planJSON(p *plan.Plan) PlanJSON {
 	j := PlanJSON{
 		Format: "envy.plan", Version: PlanVersion, Project: p.Project, Changed: !p.Empty(), Summary: totals(p),
 		Changes: shownChanges(p), Steps: list(p.Steps), Notes: list(p.Notes), Kept: list(p.Kept), Problems: list(p.Problems),
-		Unresolved: p.Unresolved, Gate: list(v.gate.Entries), Trusted: !v.gate.Asks(),
+		Unresolved: p.Unresolved, Gate: list(v.gate.Entries), Trusted: !v.gate.Asks(), Lock: list(v.locked.changes),
 	}
 	if v.header.endpoint != "" {
 		j.Engine = &EngineJSON{v.header.engine, v.header.endpoint}

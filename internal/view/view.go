@@ -44,6 +44,7 @@ type View struct {
 
 	header  header
 	gate    Gate // what the plan's Envfile reaches outside
+	locked  lockChanges
 	streams *term.Streams
 }
 

@@ -40,7 +40,8 @@ func (r *runner) shortLimit(s plan.Step) time.Duration {
 func (r *runner) long(ctx context.Context, s plan.Step) error {
 	switch s.Op {
 	case plan.OpPull:
-		return r.engine.Pull(ctx, s.Image.Reference, s.Image.Spec.Platform, r.o.Sink, taskID(s))
+		_, err := r.engine.Pull(ctx, s.Image.Reference, s.Image.Spec.Platform, r.o.Sink, taskID(s))
+		return err
 	case plan.OpBuild, plan.OpBuildLayers:
 		return r.build(ctx, s)
 	case plan.OpProvision:

@@ -215,13 +215,19 @@ type Limits struct {
 type Images interface {
 	// Image inspects by reference or id. Error kind: NotFound.
 	Image(ctx context.Context, ref, platform string) (resource.ImageFact, error)
-	// Pull fetches with the user's credentials; layers are reported to sink under parent. Error kinds: NotFound, Denied,
-	// NoRegistry.
-	Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error
+	// Pull fetches with the user's credentials; layers are reported to sink under parent. It gives the digest that the
+	// registry has under the reference, that of the index where there is one; "" where the engine does not say. Error kinds:
+	// NotFound, Denied, NoRegistry.
+	Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) (digest string, err error)
+	// Digest asks the registry for that digest, through the engine, and fetches nothing. Error kinds: as Pull.
+	Digest(ctx context.Context, ref string) (string, error)
 	// Build makes an image; output is reported to sink under parent. Error: *BuildError with the last lines.
 	Build(ctx context.Context, b Build, sink event.Sink, parent string) error
 	// PackageManager looks into an image: "apt", "apk", "dnf", "zypper", "pacman", or NotFound.
 	PackageManager(ctx context.Context, ref string) (string, error)
+	// ImageFile reads a regular file of an image, of at most limit bytes, by an absolute path; a link at its end is not followed.
+	// Error kinds: NotFound (image, or no such regular file), Failed for a longer one.
+	ImageFile(ctx context.Context, ref, path string, limit int64) ([]byte, error)
 	RemoveImage(ctx context.Context, ref string) error // NotFound is success
 }
 

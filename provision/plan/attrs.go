@@ -79,6 +79,7 @@ func (l *attrList) image(i resource.ImageSpec) {
 	l.add(replaces, baseAttr, i.Base)
 	l.add(replaces, "platform", i.Platform)
 	l.strs(replaces, "packages", i.Packages)
+	l.add(replaces, "packages.versions", i.Versions)
 	for _, s := range i.Setups {
 		p := "setup." + s.Name
 		l.add(replaces, p+".run", short(s.Run))
@@ -253,6 +254,14 @@ func (l *attrList) engine(s resource.BoxSpec) {
 func compare(have, want resource.BoxSpec) []AttrChange {
 	if want.Image.Base == "" { // not resolved: the written reference and recipe decide (§3)
 		have.Image.Base = ""
+	}
+	if have.Image.Versions == "" || want.Image.Versions == "" {
+		have.Image.Versions, want.Image.Versions = "", ""
+	}
+	was, now := have.Image.Digest, want.Image.Digest
+	unresolved, other := want.Image.Base == "", have.Image.Base != want.Image.Base && was != ""
+	if now != "" && was != now && (unresolved || other) { // another one is locked than it was made from
+		have.Image.Base, want.Image.Base = was, now
 	}
 	haveAttrs, wantAttrs := attrs(have), attrs(want)
 	old := make(map[string]attr, len(haveAttrs))

@@ -23,7 +23,7 @@ func (p *planner) create(w resource.BoxWanted, spec resource.BoxSpec, attrs []At
 		return
 	}
 	p.change(Change{
-		Address: boxAddress(w), Action: Create, Summary: imageText(spec.Image), Attrs: attrs, Notes: w.Notes,
+		Address: boxAddress(w), Action: Create, Summary: p.imageText(w), Attrs: attrs, Notes: w.Notes,
 		Origin: w.Origin, SpecHash: spec.Hash(),
 	})
 	p.remade[w.Key] = target.Name
@@ -35,11 +35,16 @@ func (p *planner) create(w resource.BoxWanted, spec resource.BoxSpec, attrs []At
 	p.ready[w.Key] = last
 }
 
-func imageText(i resource.ImageSpec) string {
-	if i.Build != nil {
+func (p *planner) imageText(w resource.BoxWanted) string {
+	i := p.images[w.Image].wanted
+	if i.Spec.Build != nil {
 		return "built image"
 	}
-	return "image " + i.Reference
+	text := "image " + i.Spec.Reference
+	if i.Locked {
+		text += " @ " + shortDigest(i.Digest) + " (locked)"
+	}
+	return text
 }
 
 // hasFirstRuns: such a box is .new until it was ready once (§5).

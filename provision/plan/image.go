@@ -55,6 +55,9 @@ func (p *planner) makeBase(i *imageState) {
 	}
 	i.made = true
 	op, summary := OpPull, "pulled from its registry"
+	if i.wanted.Locked {
+		summary += ", as it is locked"
+	}
 	if i.wanted.Build != nil {
 		op, summary = OpBuild, "built from "+cmp.Or(i.wanted.Build.Dockerfile, "Dockerfile")
 	}
@@ -126,7 +129,11 @@ func additions(s resource.ImageSpec) string {
 func (p *planner) specOf(w resource.BoxWanted) resource.BoxSpec {
 	spec := w.Spec
 	i := p.images[w.Image]
-	if i == nil || i.fact == nil {
+	if i == nil {
+		return spec
+	}
+	spec.Image.Digest, spec.Image.Versions = i.wanted.Digest, i.wanted.VersionsID
+	if i.fact == nil {
 		return spec
 	}
 	spec.Image.Base = i.fact.BaseID

@@ -167,6 +167,9 @@ func attrLine(a AttrChange, width int) Line {
 		mark, text = "-", Shown(a.Old)
 	case a.Path == baseAttr:
 		text = Shown(a.Old) + " → " + Shown(a.New) + " (the tag moved)"
+		if strings.HasPrefix(a.New, "sha256:") {
+			text = shortDigest(a.Old) + " → " + shortDigest(a.New) + " (locked)"
+		}
 	}
 	if strings.HasPrefix(a.Old, Sensitive) && strings.HasPrefix(a.New, Sensitive) {
 		text = "(sensitive) changed"
@@ -176,6 +179,9 @@ func attrLine(a AttrChange, width int) Line {
 	}
 	return Line{mark, fmt.Sprintf("       %s %-*s  %s", mark, width, a.Path, text)}
 }
+
+// shortDigest is enough of a registry's digest to tell it from others.
+func shortDigest(d string) string { return d[:min(len(d), len("sha256:")+12)] }
 
 // Shown is a value as it is drawn: hashes and long values shortened, sensitive ones not at all.
 func Shown(v string) string {

@@ -23,6 +23,7 @@ type world struct {
 	losses   map[string]*resource.Loss
 	ports    []PortTaken
 	names    map[string]resource.Owner
+	locks    map[string]string // digests, by reference as written
 	others   map[string]string // networks of others: name → id
 	internal bool              // the Envfile says so of the default network
 	next     int
@@ -76,6 +77,9 @@ func (w *world) desired(boxes ...resource.BoxWanted) resource.Desired {
 		}
 		seen[b.Image] = true
 		i := resource.ImageWanted{ID: b.Image, Reference: b.Spec.Image.Reference, Spec: b.Spec.Image}
+		if d := w.locks[i.Reference]; d != "" {
+			i.Reference, i.Digest, i.Locked = i.Reference+"@"+d, d, true
+		}
 		if f := w.images[i.Reference]; f != nil {
 			i.Spec.Base = f.BaseID
 			if i.Spec.Derived() {

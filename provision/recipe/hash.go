@@ -11,7 +11,7 @@ import (
 
 // Version is the version of what New makes out of the same spec. It is part of the address, so that a better recipe
 // builds new images; it is not part of Equal, so that it replaces no box (§3).
-const Version = 1
+const Version = 2
 
 // Hash addresses the image that packages and setups on spec.Base give: 32 hex digits. The platform is part of Base; how
 // the base was written (Reference, Build) does not matter. Packages count in the order in which they are written.
@@ -68,7 +68,7 @@ type label struct {
 // is left out, so that whoever builds this recipe first gives it the same label.
 func Label(spec resource.ImageSpec) string {
 	if spec.Base != "" {
-		spec.Reference, spec.Build, spec.Platform = "", nil, ""
+		spec.Reference, spec.Build, spec.Platform, spec.Digest, spec.Versions = "", nil, "", "", ""
 	}
 	return encode(label{labelVersion, spec})
 }

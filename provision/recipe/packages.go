@@ -2,6 +2,8 @@ package recipe
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -48,8 +50,9 @@ pacman -Syu --noconfirm --needed --noprogressbar --cachedir "$cache" -- "$@"
 `,
 }
 
-// packageStep is the script of the package step; $1 is the cache's directory.
-func packageStep(manager string, packages []string) (string, error) {
+// packageStep is the script of the package step; $1 is the cache's directory. With locked versions it installs those, and
+// fails where it cannot. What it installed is written down in the image.
+func packageStep(manager string, packages []string, versions map[string]string) (string, error) {
 	body, ok := installers[manager]
 	if !ok {
 		return "", fmt.Errorf("package manager %q is not known", manager)
@@ -60,9 +63,22 @@ func packageStep(manager string, packages []string) (string, error) {
 		if err := checkPackage(manager, p); err != nil {
 			return "", err
 		}
-		b.WriteString(" " + quote(p))
 	}
-	b.WriteString("\n" + body)
+	words, err := lockedOrders(manager, packages, versions)
+	if err != nil {
+		return "", err
+	}
+	for _, w := range words {
+		b.WriteString(" " + quote(w))
+	}
+	b.WriteString("\nlist() { " + listers[manager] + "; }\nbefore=$(list)\n" + body + report)
+	if len(versions) > 0 {
+		var lines []string
+		for _, name := range slices.Sorted(maps.Keys(versions)) {
+			lines = append(lines, name+" "+versions[name])
+		}
+		b.WriteString("locked=" + quote(strings.Join(lines, "\n")) + "\n" + hold)
+	}
 	return b.String(), nil
 }
 

@@ -19,6 +19,7 @@ type Input struct {
 	Base     resource.ImageFact // of the base: its BaseID and its USER
 	Manager  string             // the base's package manager; needed with Packages
 	Packages []string           // names, each with a version if its manager's way of writing one follows
+	Versions map[string]string  // what is locked of them and of what comes with them; nil is whatever there is now
 	Setups   []resource.SetupWanted
 	Cache    Cache
 }
@@ -79,7 +80,7 @@ func New(in Input) (*Recipe, error) {
 		if in.Cache.Secret == "" {
 			return nil, fmt.Errorf("packages on %s: the package cache has no secret", in.From)
 		}
-		script, err := packageStep(in.Manager, in.Packages)
+		script, err := packageStep(in.Manager, in.Packages, in.Versions)
 		if err != nil {
 			return nil, err
 		}

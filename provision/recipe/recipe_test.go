@@ -2,10 +2,13 @@ package recipe
 
 import (
 	"archive/tar"
+	"bytes"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,6 +195,7 @@ func unpack(t *testing.T, in Input) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		content = bytes.ReplaceAll(content, []byte(path.Dir(Installed)), []byte(dir+"/installed"))
 		if err := os.WriteFile(name, content, os.FileMode(h.Mode)); err != nil {
 			t.Fatal(err)
 		}
@@ -218,6 +222,7 @@ func TestPackageNamesSurvive(t *testing.T) {
 			in.Manager, in.Packages = manager, awkward
 			dir := unpack(t, in)
 			got := runWithStub(t, want[0][0], filepath.Join(dir, "packages/step"))
+			got = slices.DeleteFunc(got, func(call []string) bool { return slices.Contains(call, "-Q") || slices.Contains(call, "info") })
 			for i := range want {
 				for j := range want[i] {
 					want[i][j] = strings.Replace(want[i][j], "CACHE", filepath.Join(dir, "packages/cache"), 1)

@@ -14,8 +14,13 @@ type Desired struct {
 // ImageWanted is an image that boxes need, by the ID that BoxWanted.Image gives. Several boxes share one.
 type ImageWanted struct {
 	ID        string // key within the plan: hash of Spec as written (Base left out)
-	Reference string // image to be used or added to; for a build {} the tag it is built under
-	Tag       string // of the image with packages and setups; empty when nothing is added or the base is not known yet
+	Reference string // image to be used or added to, with its digest where it is locked; for a build {} the tag it is built under
+	Digest    string // what the registry has under Spec.Reference, "" where that is not known or it came from none
+	Locked    bool   // Digest comes from the lock: no other image will do
+	// Versions are what is locked, or was found to be installed, of the packages and what comes with them; nil is unknown.
+	Versions   map[string]string
+	VersionsID string // tells them from others
+	Tag        string // of the image with packages and setups; empty when nothing is added or the base is not known yet
 	// Bootstrap: where Reference cannot be pulled it may be made from packages.
 	Bootstrap bool
 	// Cached is where the team's cache has that image, a reference; without a tag or digest while Tag is empty. "": it is

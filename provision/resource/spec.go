@@ -86,6 +86,12 @@ type ImageSpec struct {
 	Packages  []string    `json:"packages,omitempty"`
 	Setups    []SetupSpec `json:"setups,omitempty"`
 	Platform  string      `json:"platform,omitempty"`
+	// Digest is what the registry had under Reference when the box was made, where that is known. It tells whether another
+	// one is wanted where the image itself is gone; else Base decides.
+	Digest string `json:"digest,omitempty"`
+	// Versions tells the versions of the packages from others, where they are known. A box in others than are locked is
+	// replaced; one of which nothing is known is not.
+	Versions string `json:"versions,omitempty"`
 }
 
 // Derived reports whether layers are added to the base.
@@ -218,7 +224,7 @@ func (s BoxSpec) Encode() string {
 
 // Hash is the fingerprint: 32 hex digits over the canonical JSON without Meta and without what is never compared.
 func (s BoxSpec) Hash() string {
-	s.Meta = Meta{}
+	s.Meta, s.Image.Digest = Meta{}, ""
 	s.Mounts = comparedMounts(s.Mounts)
 	return Digest(s.Encode())[:32]
 }

@@ -235,7 +235,7 @@ func TestShareAndGit(t *testing.T) {
 			t.Errorf("a file made in the share belongs to %s, the checkout to %s", owner(made), owner(there))
 		}
 		r := q.ok("ssh", "--", "git", "status", "--porcelain")
-		if strings.TrimSpace(r.stdout) != "?? made-in-the-box" {
+		if strings.TrimSpace(r.stdout) != "?? Envfile.lock\n?? made-in-the-box" {
 			t.Errorf("git status in the box of %s: %q", filepath.Base(q.dir), r.stdout+r.stderr)
 		}
 		if q == p {

@@ -90,7 +90,8 @@ func (p *project) timedUp(what string, flags ...string) (recipe, said string) {
 func (p *project) gone(recipe string) {
 	p.t.Helper()
 	p.ok("destroy", "--yes")
-	if out := p.docker("image", "rm", recipe); !strings.Contains(out, "Deleted:") {
+	alone, _, _ := strings.Cut(recipe, "-") // without the versions of its packages
+	if out := p.docker("image", "rm", recipe) + p.docker("image", "rm", alone); !strings.Contains(out, "Deleted:") {
 		p.t.Errorf("image rm %s: %s", recipe, out)
 	}
 }

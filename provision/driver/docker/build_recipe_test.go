@@ -259,7 +259,7 @@ func TestOtherManager(t *testing.T) {
 	base := imageTag(t, e, "apk")
 	err := e.Build(t.Context(), driver.Build{Tag: base, Context: contextOf(map[string]string{
 		"Dockerfile":  from + "COPY bin/manager /sbin/apk\n",
-		"bin/manager": "#!/bin/sh\nfor a; do [ \"$a\" != -- ] || seen=1; [ -z \"$seen\" ] || printf '%s\\n' \"$a\"; done >/called\n",
+		"bin/manager": "#!/bin/sh\n[ \"$1\" != info ] || exit 0\nfor a; do [ \"$a\" != -- ] || seen=1; [ -z \"$seen\" ] || printf '%s\\n' \"$a\"; done >/called\n",
 	})}, event.Discard{}, "image.x")
 	if err != nil {
 		t.Fatal(err)

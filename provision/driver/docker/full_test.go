@@ -25,7 +25,7 @@ func TestFullEngine(t *testing.T) {
 	stream := fmt.Appendf(nil, `{"status":"Pulling fs layer","id":"b"}{"errorDetail":{"message":%[1]q},"error":%[1]q}`, "failed to register layer: "+noRoom)
 	e = openEcho(t, echo{status: http.StatusOK, texts: map[string][]byte{"/images/create": stream, "/build": stream}})
 	for name, err := range map[string]error{
-		"pull":  e.Pull(t.Context(), "x:1", "", event.Discard{}, "image.x"),
+		"pull":  pull(t.Context(), e, "x:1", "", event.Discard{}),
 		"build": e.build(t.Context(), driver.Build{Tag: "x", Context: noContext}, true, event.Discard{}, "p"),
 	} {
 		if !driver.Is(err, driver.NoSpace) || !strings.Contains(err.Error(), fullText) {

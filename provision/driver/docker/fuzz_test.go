@@ -100,7 +100,7 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return e.Disconnect(ctx, "shop", id) },
 		func() error { return e.CopyIn(ctx, id, strings.NewReader(""), "/x") },
 		func() error { return second(e.Image(ctx, "x", "linux/arm64")) },
-		func() error { return e.Pull(ctx, "x", "", sink, "p") },
+		func() error { _, err := e.Pull(ctx, "x", "", sink, "p"); return err },
 		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: noContext}, true, sink, "p") },
 		func() error { return e.build(ctx, driver.Build{Tag: "x", Context: noContext}, false, sink, "p") },
 		func() error { return second(e.PackageManager(ctx, "x")) },
@@ -108,6 +108,8 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return second(e.WaitExit(ctx, id)) },
 		func() error { return e.Logs(ctx, id, driver.LogOptions{}, io.Discard, io.Discard) },
 		func() error { return second(e.inside(ctx, id)) },
+		func() error { return second(e.Digest(ctx, "x")) },
+		func() error { return second(e.ImageFile(ctx, "x", "/y", 10)) },
 		func() error { return second(e.PushImage(ctx, "x", sink, "p")) },
 	}
 }

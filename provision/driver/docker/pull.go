@@ -18,11 +18,11 @@ import (
 )
 
 // Pull implements driver.Images. Credentials that cannot be had are a warning: the image may well be public.
-func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error {
+func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) (digest string, err error) {
 	object := quoted("image", ref)
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return &driver.Error{Kind: driver.Invalid, Op: "pull", Object: object, Text: err.Error(), Err: err}
+		return "", &driver.Error{Kind: driver.Invalid, Op: "pull", Object: object, Text: err.Error(), Err: err}
 	}
 	auth, err := e.opts.registryAuth(named)
 	if err != nil {
@@ -30,29 +30,65 @@ func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink
 	}
 	body, err := e.api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: auth, Platform: platform})
 	if err != nil {
-		return e.pullError(ctx, err, object)
+		return "", e.registryError(ctx, err, "pull", object)
 	}
 	defer func() { _ = body.Close() }() // read to its end, or given up
 	layers := layerReport{sink: sink, parent: parent, open: map[string]bool{}, seen: map[string]bool{}}
-	if err := eachMessage(body, layers.take); err != nil {
+	err = eachMessage(body, func(m message) error {
+		if told, ok := strings.CutPrefix(m.Status, "Digest: "); ok && isDigest(told) {
+			digest = told
+		}
+		return layers.take(m)
+	})
+	if err != nil {
 		layers.fail()
-		return e.pullError(ctx, err, object)
+		return "", e.registryError(ctx, err, "pull", object)
 	}
 	if platform == "" {
-		return nil
+		return digest, nil
 	}
 	// Of an image that has one platform only, some engines fetch that one, whatever was asked for.
 	_, err = e.Image(ctx, ref, platform)
-	return err
+	return digest, err
 }
 
-// pullError tells the engine's own failures from the registry's.
-func (e *Engine) pullError(ctx context.Context, err error, object string) error {
+// isDigest reports whether a text is one, as envy writes it down.
+func isDigest(s string) bool {
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(digits) == 64 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// Digest implements driver.Images. Credentials that cannot be had are as none.
+func (e *Engine) Digest(ctx context.Context, ref string) (string, error) {
+	object := quoted("image", ref)
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", &driver.Error{Kind: driver.Invalid, Op: "look up", Object: object, Text: err.Error(), Err: err}
+	}
+	auth, err := e.opts.registryAuth(named)
+	if err != nil {
+		auth = ""
+	}
+	found, err := e.api.DistributionInspect(ctx, ref, auth)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // of the engine's answer, not of a registry's
+		return "", e.classify(err, "look up", object)
+	}
+	if err != nil {
+		return "", e.registryError(ctx, err, "look up", object)
+	}
+	if digest := found.Descriptor.Digest.String(); isDigest(digest) {
+		return digest, nil
+	}
+	return "", &driver.Error{Kind: driver.Failed, Op: "look up", Object: object, Text: "the engine gave no digest"}
+}
+
+// registryError tells the engine's own failures from the registry's.
+func (e *Engine) registryError(ctx context.Context, err error, op, object string) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
-		return &driver.Error{Kind: driver.Failed, Op: "pull", Object: object, Text: err.Error(), Err: err}
+		return &driver.Error{Kind: driver.Failed, Op: op, Object: object, Text: err.Error(), Err: err}
 	}
-	classified := e.classify(err, "pull", object)
+	classified := e.classify(err, op, object)
 	if driver.Is(classified, driver.Unreachable) {
 		return classified
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/docker/docker/api/types/image"
@@ -21,6 +22,12 @@ import (
 // startRegistry runs a registry on this machine's loopback, which an engine here reaches without TLS; with a user, it
 // wants that one's password, s3cret.
 func startRegistry(t *testing.T, user string) (host string) {
+	t.Helper()
+	host, _ = startRegistryToStop(t, user)
+	return host
+}
+
+func startRegistryToStop(t *testing.T, user string) (host string, stop func()) {
 	t.Helper()
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
@@ -52,10 +59,11 @@ func startRegistry(t *testing.T, user string) (host string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		_ = cmd.Wait() // it was killed
 	})
+	t.Cleanup(stop)
 	waitFor(t, "the registry", func() bool {
 		c, err := net.Dial("tcp", host)
 		if err != nil {
@@ -63,7 +71,7 @@ func startRegistry(t *testing.T, user string) (host string) {
 		}
 		return c.Close() == nil
 	})
-	return host
+	return host, stop
 }
 
 // pushOwn puts an image that no engine has yet into a registry and takes it from the engine again.
@@ -105,13 +113,68 @@ func pushOwn(t *testing.T, e *Engine, ref, password string) resource.ImageFact {
 	return fact
 }
 
+func pull(ctx context.Context, e *Engine, ref, platform string, sink event.Sink) error {
+	_, err := e.Pull(ctx, ref, platform, sink, "image.x")
+	return err
+}
+
+// TestPinned: an image under a tag and a digest is that digest's, for everything that boxes and recipes need of it, also
+// when the tag has moved on and when the registry is gone.
+func TestPinned(t *testing.T) {
+	e := openEngine(t)
+	host, stop := startRegistryToStop(t, "")
+	ref := host + "/envypin:1"
+	first := pushOwn(t, e, ref, "")
+	digest, err := e.Pull(t.Context(), ref, "", event.Discard{}, "image.x")
+	if err != nil || !isDigest(digest) {
+		t.Fatal(digest, err)
+	}
+	if err := e.RemoveImage(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	second := pushOwn(t, e, ref, "")
+	if asked, err := e.Digest(t.Context(), ref); err != nil || asked == digest || !isDigest(asked) || first.BaseID == second.BaseID {
+		t.Fatalf("the tag has moved: %s is still %s, %v", digest, asked, err)
+	}
+	pinned := ref + "@" + digest
+	if asked, err := e.Digest(t.Context(), pinned); err != nil || asked != digest {
+		t.Errorf("asked for %s: %s, %v", pinned, asked, err)
+	}
+	if _, err := e.Digest(t.Context(), host+"/envypin:2"); !driver.Is(err, driver.NotFound) {
+		t.Errorf("no such tag: %v", err)
+	}
+	if _, err := e.Image(t.Context(), pinned, ""); !driver.Is(err, driver.NotFound) {
+		t.Errorf("before the pull: %v", err)
+	}
+	if got, err := e.Pull(t.Context(), pinned, "", event.Discard{}, "image.x"); err != nil || got != digest {
+		t.Errorf("pulled %s, %v; want %s", got, err, digest)
+	}
+	stop()
+	fact, err := e.Image(t.Context(), pinned, "")
+	if err != nil || fact.BaseID != first.BaseID {
+		t.Errorf("pinned: %+v, %v", fact, err)
+	}
+	if _, err := e.Digest(t.Context(), ref); !driver.Is(err, driver.NoRegistry) {
+		t.Errorf("no registry: %v", err)
+	}
+	err = e.Build(t.Context(), driver.Build{Tag: "envypin:built", Context: contextOf(map[string]string{"Dockerfile": "FROM " + pinned + "\nCOPY Dockerfile /\n"})}, event.Discard{}, "image.x")
+	if err != nil {
+		t.Errorf("a build on it: %v", err)
+	}
+	for _, r := range []string{"envypin:built", pinned} {
+		if err := e.RemoveImage(t.Context(), r); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
+}
+
 func TestPull(t *testing.T) {
 	e := openEngine(t)
 	host := startRegistry(t, "")
 	ref := host + "/envyimg:1"
 	before := pushOwn(t, e, ref, "")
 	rec := &event.Recorder{}
-	if err := e.Pull(t.Context(), ref, before.OS+"/"+before.Arch, rec, "image.x"); err != nil {
+	if err := pull(t.Context(), e, ref, before.OS+"/"+before.Arch, rec); err != nil {
 		t.Fatal(err)
 	}
 	after, err := e.Image(t.Context(), ref, "")
@@ -122,7 +185,7 @@ func TestPull(t *testing.T) {
 	if err := e.RemoveImage(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Pull(t.Context(), after.Digests[0], "", rec, "image.x"); err != nil {
+	if err := pull(t.Context(), e, after.Digests[0], "", rec); err != nil {
 		t.Errorf("by digest: %v", err)
 	}
 	again, err := e.Image(t.Context(), after.Digests[0], "")
@@ -142,7 +205,7 @@ func TestPull(t *testing.T) {
 		"no registry":  {"127.0.0.1:1/x:1", "", driver.NoRegistry},
 		"no reference": {"A B", "", driver.Invalid},
 	} {
-		err := e.Pull(t.Context(), tt.ref, tt.platform, event.Discard{}, "image.x")
+		err := pull(t.Context(), e, tt.ref, tt.platform, event.Discard{})
 		if !driver.Is(err, tt.want) {
 			t.Errorf("%s: %v, want kind %d", name, err, tt.want)
 		}
@@ -154,12 +217,12 @@ func TestPullWithCredentials(t *testing.T) {
 	host := startRegistry(t, "me")
 	ref := host + "/envyimg:1"
 	before := pushOwn(t, plain, ref, "s3cret")
-	if err := plain.Pull(t.Context(), ref, "", event.Discard{}, "image.x"); !driver.Is(err, driver.Denied) {
+	if err := pull(t.Context(), plain, ref, "", event.Discard{}); !driver.Is(err, driver.Denied) {
 		t.Errorf("without credentials: %v, want a denial", err)
 	}
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":"bWU6czNjcmV0"}}}`, host) // me:s3cret
 	known := openEngine(t, func(o *Options) { o.ConfigDir = withConfig(t, config).ConfigDir })
-	if err := known.Pull(t.Context(), ref, "", event.Discard{}, "image.x"); err != nil {
+	if err := pull(t.Context(), known, ref, "", event.Discard{}); err != nil {
 		t.Errorf("with credentials: %v", err)
 	}
 	if after, err := known.Image(t.Context(), ref, ""); err != nil || after.BaseID != before.BaseID {
@@ -172,7 +235,7 @@ func TestCancelledPull(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stop := fmt.Errorf("enough")
 	cancel(stop)
-	if err := e.Pull(ctx, "127.0.0.1:1/x:1", "", event.Discard{}, "image.x"); err == nil || !strings.Contains(err.Error(), "enough") {
+	if err := pull(ctx, e, "127.0.0.1:1/x:1", "", event.Discard{}); err == nil || !strings.Contains(err.Error(), "enough") {
 		t.Errorf("error %v, want the cause", err)
 	}
 }

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -43,26 +42,18 @@ func (e *Engine) PushImage(ctx context.Context, name string, sink event.Sink, pa
 	}
 	body, err := e.api.ImagePush(ctx, name, image.PushOptions{RegistryAuth: auth})
 	if err != nil {
-		return "", e.pushError(ctx, err, object)
+		return "", e.registryError(ctx, err, "push", object)
 	}
 	defer func() { _ = body.Close() }() // read to its end, or given up
 	report := pushReport{layerReport: layerReport{sink: sink, parent: parent, open: map[string]bool{}, seen: map[string]bool{}}}
 	if err := eachMessage(body, report.take); err != nil {
 		report.fail()
-		return "", e.pushError(ctx, err, object)
+		return "", e.registryError(ctx, err, "push", object)
 	}
 	if named, err := reference.ParseNormalizedNamed("x@" + report.digest); err != nil || !strings.HasSuffix(named.String(), "@"+report.digest) {
 		return "", &driver.Error{Kind: driver.Failed, Op: "push", Object: object, Text: "the engine does not say under which digest"}
 	}
 	return report.digest, nil
-}
-
-func (e *Engine) pushError(ctx context.Context, err error, object string) error {
-	err = e.pullError(ctx, err, object)
-	if de, ok := errors.AsType[*driver.Error](err); ok && de.Op == "pull" {
-		de.Op = "push"
-	}
-	return err
 }
 
 // pushReport turns a push's messages into those of a pull, and keeps the digest.

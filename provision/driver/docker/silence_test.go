@@ -169,7 +169,7 @@ func TestBrokenOffAnswer(t *testing.T) {
 	}{
 		"wait": {"/x/wait", begun, func(e *Engine) error { _, err := e.WaitExit(t.Context(), "x"); return err }},
 		"pull": {"/images/create", begun + "10\r\n{\"status\":\"Pull", func(e *Engine) error {
-			return e.Pull(t.Context(), "x:1", "", event.Discard{}, "image.x")
+			return pull(t.Context(), e, "x:1", "", event.Discard{})
 		}},
 		"stream": {"/exec/run/start", "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\x01\x00\x00\x00\x00\x00\x00\x09half", func(e *Engine) error {
 			_, s, err := e.startExec(t.Context(), "x", container.ExecOptions{Cmd: []string{"true"}})

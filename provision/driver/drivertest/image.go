@@ -16,6 +16,7 @@ func imageTests() []test {
 		{"package manager", testPackageManager},
 		{"build", testBuild},
 		{"failed build", testFailedBuild},
+		{"files", testImageFile},
 	}
 }
 
@@ -30,6 +31,25 @@ func testImageFacts(b *bench) {
 	}
 	_, err = b.d.Image(b.ctx, b.Prefix+"/no-such-image:1", "")
 	b.wantKind("a missing image", err, driver.NotFound)
+}
+
+func testImageFile(b *bench) {
+	tag := b.project + ":files"
+	_, err := b.build(tag, "FROM "+b.Image+"\nCOPY in/file.txt /usr/share/there/file.txt\nRUN ln -s /usr/share/there/file.txt /link\n")
+	b.must(err)
+	b.keep(&b.images, tag)
+	const content = "from the context\n"
+	if got, err := b.d.ImageFile(b.ctx, tag, "/usr/share/there/file.txt", int64(len(content))); err != nil || string(got) != content {
+		b.Errorf("read %q, %v", got, err)
+	}
+	for _, path := range []string{"/usr/share/there/none", "/usr/share/there", "/link", "/nowhere/at/all"} {
+		_, err := b.d.ImageFile(b.ctx, tag, path, 1000)
+		b.wantKind(path, err, driver.NotFound)
+	}
+	_, err = b.d.ImageFile(b.ctx, tag, "/usr/share/there/file.txt", int64(len(content))-1)
+	b.wantKind("a file over the limit", err, driver.Failed)
+	_, err = b.d.ImageFile(b.ctx, b.project+":none", "/x", 1)
+	b.wantKind("a file of no image", err, driver.NotFound)
 }
 
 func testPackageManager(b *bench) {

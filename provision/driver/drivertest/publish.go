@@ -67,7 +67,13 @@ func testPushAndPull(b *bench) {
 	}
 	b.must(b.d.RemoveImage(b.ctx, name))
 	for _, ref := range []string{name, repo + "@" + digest} {
-		b.must(b.d.Pull(b.ctx, ref, "", event.Discard{}, "image.test"))
+		told, err := b.d.Pull(b.ctx, ref, "", event.Discard{}, "image.test")
+		b.must(err)
+		asked, err := b.d.Digest(b.ctx, ref)
+		b.must(err)
+		if told != digest || asked != digest {
+			b.Errorf("%s: the pull told %q, the registry %q, pushed was %q", ref, told, asked, digest)
+		}
 		b.keep(&b.images, ref)
 		fact, err := b.d.Image(b.ctx, ref, "")
 		b.must(err)

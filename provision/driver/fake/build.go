@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -236,6 +237,11 @@ func (w *builder) runStep(in instruction) error {
 		p.Env[k] = v
 	}
 	p.EOF = true
+	if step := w.files["packages/step"]; step != nil && slices.Contains(slices.Collect(maps.Values(mounts)), "packages") {
+		if problem := w.install(string(step.Content)); problem != "" {
+			return w.failed(in, problem, 100)
+		}
+	}
 	var out strings.Builder
 	m := machine{s: w.s, b: &run, p: p, now: w.now, lenient: true, nested: true, emit: func(_ int, text string) { out.WriteString(text) }}
 	m.run()
@@ -247,6 +253,28 @@ func (w *builder) runStep(in instruction) error {
 		w.lines = append(w.lines, strings.TrimSuffix(line, "\n"))
 	}
 	return nil
+}
+
+// install is a package manager whose mirror has everything, in one version: the step's words are "name" or "name=version".
+// It writes down what it installed where the step does.
+func (w *builder) install(script string) (problem string) {
+	_, words, _ := strings.Cut(script, "\nset --")
+	words, _, _ = strings.Cut(words, "\n")
+	has := cmp.Or(w.s.Mirror, "1.0")
+	var lines []string
+	for _, word := range strings.Fields(strings.ReplaceAll(words, "'", "")) {
+		name, version, pinned := strings.Cut(word, "=")
+		if pinned && version != has {
+			return fmt.Sprintf("E: Version '%s' for '%s' was not found", version, name)
+		}
+		lines = append(lines, name+" "+has+"\n")
+	}
+	slices.Sort(lines)
+	file := &file{Content: []byte(strings.Join(lines, "")), Mode: 0o644, MTime: w.now}
+	if err := w.s.putAll(w.box, "/usr/share/envy/packages", file); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func (w *builder) copyStep(in instruction) error {
@@ -288,6 +316,9 @@ func (w *builder) finish() {
 	}
 	for _, k := range slices.Sorted(maps.Keys(w.build.Args)) {
 		text += "\x00" + k + "=" + w.build.Args[k]
+	}
+	if f := w.box.Layer["/usr/share/envy/packages"]; f != nil {
+		text += "\x00" + string(f.Content)
 	}
 	text += "\x00" + w.build.Target + w.build.Platform
 	w.fact.ID, w.fact.BaseID, w.fact.Digests = "", "", nil

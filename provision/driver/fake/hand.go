@@ -23,7 +23,7 @@ func (e *Engine) AddImage(ref string, i Image) error {
 // Publish puts an image into the registry that Pull asks.
 func (e *Engine) Publish(ref string, i Image) error {
 	return e.atOnce(func(s *state, _ time.Time) error {
-		s.Registry[normal(ref)] = i.made(ref)
+		s.publish(ref, i)
 		return nil
 	})
 }
@@ -44,6 +44,8 @@ func (e *Engine) Publish(ref string, i Image) error {
 //	listen PORT, unlisten PORT    on the host
 //	break-builds TEXT             builds with TEXT in a file of theirs fail
 //	offline, online               no registry answers
+//	mirror VERSION                all packages have that version from now on
+//	publish REFERENCE TEXT        the registry's tag moves to an image with that text in /published
 //	down, up                      the engine does not answer
 //	restart-engine                boxes stop, and start again where their restart policy says so
 func (e *Engine) ByHand(words ...string) error {
@@ -85,6 +87,10 @@ func (h hand) engine(verb string) (bool, error) {
 		h.s.Down = verb == "down"
 	case "offline", "online":
 		h.s.Offline = verb == "offline"
+	case "publish":
+		h.s.publish(h.arg(0), Image{Manager: "apt", Files: map[string]string{"/published": h.arg(1) + "\n"}})
+	case "mirror":
+		h.s.Mirror = h.arg(0)
 	case "break-builds":
 		h.s.BadBuilds = append(h.s.BadBuilds, strings.Join(h.args, " "))
 	case "listen", "unlisten":

@@ -228,7 +228,7 @@ func TestImageVolumes(t *testing.T) {
 
 func TestRegistry(t *testing.T) {
 	e := fake.New(fake.Options{Registry: map[string]fake.Image{"debian:bookworm": {}, "registry.example.com/x/y:1": {Denied: true}}})
-	pull := func(ref string) error { return e.Pull(t.Context(), ref, "", event.Discard{}, "image.x") }
+	pull := func(ref string) error { _, err := e.Pull(t.Context(), ref, "", event.Discard{}, "image.x"); return err }
 	if _, err := e.Image(t.Context(), "debian:bookworm", ""); !driver.Is(err, driver.NotFound) {
 		t.Errorf("before the pull: %v", err)
 	}

@@ -131,13 +131,13 @@ func (s *state) image(ref string) *image {
 	if i := s.Images["sha256:"+ref]; i != nil {
 		return i
 	}
-	if id, ok := s.Tags[normal(ref)]; ok {
+	_, digest, ok := strings.Cut(ref, "@")
+	if id, tagged := s.Tags[normal(ref)]; tagged && !ok {
 		return s.Images[id]
 	}
-	_, digest, ok := strings.Cut(ref, "@")
-	for _, i := range s.Images {
-		for _, d := range i.Fact.Digests {
-			if ok && strings.HasSuffix(d, "@"+digest) {
+	for _, id := range s.Tags { // a digest goes with the last of its references
+		for _, d := range s.Images[id].Fact.Digests {
+			if i := s.Images[id]; ok && strings.HasSuffix(d, "@"+digest) {
 				return i
 			}
 		}
@@ -162,10 +162,10 @@ func (e *Engine) Image(ctx context.Context, ref, platform string) (resource.Imag
 }
 
 // Pull implements driver.Images, from the registry of Options.
-func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error {
+func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) (digest string, err error) {
 	what := "image " + ref
 	var size int64
-	err := e.do(ctx, "pull", func(s *state, _ time.Time) error {
+	err = e.do(ctx, "pull", func(s *state, _ time.Time) error {
 		i := s.fromRegistry(ref)
 		switch {
 		case s.Offline:
@@ -176,20 +176,56 @@ func (e *Engine) Pull(ctx context.Context, ref, platform string, sink event.Sink
 			return fail(driver.Denied, "pull", what, "pull access denied for "+ref)
 		}
 		s.addImage(ref, i)
-		size = max(i.Fact.Size, 1)
+		size, digest = max(i.Fact.Size, 1), i.digest()
 		return nil
 	})
 	if err == nil && sink != nil {
 		sink.Send(event.Event{Parent: parent, ID: parent + ".layer", Kind: event.Progress, Text: "pull", Current: size, Total: size, Unit: "bytes"})
 	}
-	return err
+	return digest, err
+}
+
+// Digest implements driver.Images.
+func (e *Engine) Digest(ctx context.Context, ref string) (digest string, err error) {
+	what := "image " + ref
+	err = e.do(ctx, "look up", func(s *state, _ time.Time) error {
+		i := s.fromRegistry(ref)
+		switch {
+		case s.Offline:
+			return fail(driver.NoRegistry, "look up", what, "dial tcp: lookup registry: no such host")
+		case i == nil:
+			return fail(driver.NotFound, "look up", what, "manifest for "+ref+" not found")
+		case i.Denied:
+			return fail(driver.Denied, "look up", what, "access denied for "+ref)
+		}
+		digest = i.digest()
+		return nil
+	})
+	return digest, err
+}
+
+// digest is what a registry has it under, "" for one that came from none.
+func (m *image) digest() string {
+	if len(m.Fact.Digests) == 0 {
+		return ""
+	}
+	_, digest, _ := strings.Cut(m.Fact.Digests[0], "@")
+	return digest
+}
+
+// publish moves a tag; what it pointed to can still be had by its digest.
+func (s *state) publish(ref string, i Image) {
+	if old := s.Registry[normal(ref)]; old != nil {
+		s.Registry[normal(ref)+"@"+old.digest()] = old
+	}
+	s.Registry[normal(ref)] = i.made(ref)
 }
 
 func (s *state) fromRegistry(ref string) *image {
-	if i := s.Registry[normal(ref)]; i != nil {
+	_, digest, ok := strings.Cut(ref, "@")
+	if i := s.Registry[normal(ref)]; i != nil && !ok {
 		return i
 	}
-	_, digest, ok := strings.Cut(ref, "@")
 	for _, i := range s.Registry {
 		for _, d := range i.Fact.Digests {
 			if ok && strings.HasSuffix(d, "@"+digest) {
@@ -198,6 +234,26 @@ func (s *state) fromRegistry(ref string) *image {
 		}
 	}
 	return nil
+}
+
+// ImageFile implements driver.Images.
+func (e *Engine) ImageFile(ctx context.Context, ref, path string, limit int64) (data []byte, err error) {
+	err = e.do(ctx, "look into", func(s *state, _ time.Time) error {
+		i := s.image(ref)
+		if i == nil {
+			return fail(driver.NotFound, "look into", "image "+ref, "No such image: "+ref)
+		}
+		f := i.Files[path]
+		switch {
+		case f == nil || f.Dir:
+			return fail(driver.NotFound, "look into", "image "+ref, "no regular file "+path)
+		case int64(len(f.Content)) > limit:
+			return fail(driver.Failed, "look into", "image "+ref, path+" is too large")
+		}
+		data = slices.Clone(f.Content)
+		return nil
+	})
+	return data, err
 }
 
 // PackageManager implements driver.Images.

@@ -185,8 +185,12 @@ func (i *intercepted) Image(ctx context.Context, ref, platform string) (resource
 	return value(ctx, i, "Image", ref, func(ctx context.Context) (resource.ImageFact, error) { return i.next.Image(ctx, ref, platform) })
 }
 
-func (i *intercepted) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) error {
-	return i.do(ctx, "Pull", ref, func(ctx context.Context) error { return i.next.Pull(ctx, ref, platform, sink, parent) })
+func (i *intercepted) Pull(ctx context.Context, ref, platform string, sink event.Sink, parent string) (string, error) {
+	return value(ctx, i, "Pull", ref, func(ctx context.Context) (string, error) { return i.next.Pull(ctx, ref, platform, sink, parent) })
+}
+
+func (i *intercepted) Digest(ctx context.Context, ref string) (string, error) {
+	return value(ctx, i, "Digest", ref, func(ctx context.Context) (string, error) { return i.next.Digest(ctx, ref) })
 }
 
 func (i *intercepted) Build(ctx context.Context, b driver.Build, sink event.Sink, parent string) error {
@@ -195,6 +199,10 @@ func (i *intercepted) Build(ctx context.Context, b driver.Build, sink event.Sink
 
 func (i *intercepted) PackageManager(ctx context.Context, ref string) (string, error) {
 	return value(ctx, i, "PackageManager", ref, func(ctx context.Context) (string, error) { return i.next.PackageManager(ctx, ref) })
+}
+
+func (i *intercepted) ImageFile(ctx context.Context, ref, path string, limit int64) ([]byte, error) {
+	return value(ctx, i, "ImageFile", ref, func(ctx context.Context) ([]byte, error) { return i.next.ImageFile(ctx, ref, path, limit) })
 }
 
 func (i *intercepted) RemoveImage(ctx context.Context, ref string) error {

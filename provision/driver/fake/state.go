@@ -21,6 +21,7 @@ type state struct {
 	Volumes   map[string]*volume    // by name
 	Images    map[string]*image     // by id
 	Tags      map[string]string     // normalised reference → image id
+	Mirror    string                // the version that its packages have, "" is 1.0
 	Registry  map[string]*image     // what can be pulled, by normalised reference
 	Listeners map[int]string        // ports of the host that something else listens on
 	BadBuilds []string              `json:",omitempty"` // builds whose files hold such a text fail

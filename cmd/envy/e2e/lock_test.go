@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// registry runs one on this machine's loopback, which the engine here reaches without TLS.
+func registry(t *testing.T) (host string) {
+	t.Helper()
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		t.Skip("no registry is asked: there is no docker-registry on this machine")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host = listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yml")
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '%s'}\n", dir, host)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	cmd := exec.CommandContext(ctx, program, "serve", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // it was killed
+	})
+	for range 200 {
+		if c, err := net.Dial("tcp", host); err == nil {
+			_ = c.Close()
+			return host
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the registry does not answer")
+	return ""
+}
+
+// publish moves a tag of the registry to an image with a text in /text, and takes it from the engine again.
+func (p *project) publish(ref, text string) {
+	p.t.Helper()
+	made := "made-" + p.name
+	p.docker("run", "--name", made, tiny, "sh", "-c", "echo "+text+" >/text")
+	p.docker("commit", "-c", `CMD ["sh"]`, made, ref)
+	p.docker("rm", made)
+	p.docker("push", "-q", ref)
+	p.docker("rmi", ref)
+}
+
+// TestLockedImage: two checkouts with one lock have the same image whatever the tag points to by now, and an upgrade moves
+// both.
+func TestLockedImage(t *testing.T) {
+	ref := registry(t) + "/locked:1"
+	envfile := fmt.Sprintf("box \"web\" { image = %q }\n", ref)
+	p := newProject(t, envfile)
+	gone := func() { // of whatever name: the next up has to ask the registry
+		for _, id := range strings.Fields(p.docker("images", "-q", "--no-trunc", strings.TrimSuffix(ref, ":1"))) {
+			p.docker("rmi", "-f", id)
+		}
+	}
+	t.Cleanup(gone)
+	p.publish(ref, "one")
+	if r := p.ok("up"); !strings.Contains(r.stderr, "+ image "+ref+": sha256:") {
+		t.Errorf("up does not tell what it locked:\n%s", r.stderr)
+	}
+	lock, err := os.ReadFile(filepath.Join(p.dir, "Envfile.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.publish(ref, "two")
+	if r := p.ok("up", "--locked"); !strings.Contains(r.stdout, "Nothing to do") {
+		t.Errorf("the tag moved, and up does something:\n%s", r.stdout+r.stderr)
+	}
+	q := newProject(t, envfile)
+	q.file("Envfile.lock", string(lock))
+	p.ok("destroy", "--yes")
+	gone()
+	for _, one := range []*project{q, p} {
+		one.ok("up", "--locked")
+		if r := one.ok("exec", "web", "cat", "/text"); strings.TrimSpace(r.stdout) != "one" {
+			t.Errorf("with the lock the box has %q", r.stdout)
+		}
+	}
+	if a, b := p.image(), q.image(); a != b || a == "" {
+		t.Errorf("the checkouts have the images %s and %s", a, b)
+	}
+	if r := q.ok("lock", "--upgrade", "web"); !strings.Contains(r.stdout, "~ image "+ref+": sha256:") {
+		t.Errorf("the upgrade tells:\n%s", r.stdout+r.stderr)
+	}
+	q.ok("up")
+	if r := q.ok("exec", "web", "cat", "/text"); strings.TrimSpace(r.stdout) != "two" {
+		t.Errorf("after the upgrade the box has %q", r.stdout)
+	}
+	q.ok("destroy", "--yes")
+	p.ok("destroy", "--yes")
+}
+
+// image is the id of the box's image.
+func (p *project) image() string {
+	return strings.TrimSpace(p.docker("inspect", "--format", "{{.Image}}", p.name+"-web"))
+}
+
+// TestLockedPackages: with the lock, an image that is built anew has the same packages, and the lock stays as it is.
+func TestLockedPackages(t *testing.T) {
+	const envfile = "box \"web\" {\n  image = \"" + debian + "\"\n  packages = [\"less\"]\n}\n"
+	p := newProject(t, envfile)
+	p.ok("up")
+	list := p.ok("exec", "web", "dpkg-query", "-W").stdout
+	lock, err := os.ReadFile(filepath.Join(p.dir, "Envfile.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(lock), `"less" = "`) {
+		t.Errorf("the lock has no version:\n%s", lock)
+	}
+	before := p.image()
+	q := newProject(t, envfile)
+	q.file("Envfile.lock", strings.Replace(string(lock), `"less" = "`, `"less" = "0`, 1)) // nobody has that
+	if r := q.run("up"); r.code != 1 || !strings.Contains(r.stderr, "envy lock --upgrade "+debian) {
+		t.Errorf("a version that the mirror lacks: exit %d\n%s", r.code, r.stderr)
+	}
+	q.file("Envfile.lock", string(lock))
+	if r := q.ok("up", "--locked"); strings.Contains(r.stderr, "built") {
+		t.Errorf("the image of the same versions is built again:\n%s", r.stderr)
+	}
+	if got := q.ok("exec", "web", "dpkg-query", "-W").stdout; got != list || q.image() != before {
+		t.Errorf("the packages are others:\n%s\nthan\n%s", got, list)
+	}
+	if again, err := os.ReadFile(filepath.Join(q.dir, "Envfile.lock")); err != nil || string(again) != string(lock) {
+		t.Errorf("the lock changed: %v\n%s", err, again)
+	}
+}

@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/envyhq/envy/boxes/lock"
+	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// lockFiles are what was settled on: the file that is committed, and what only the user's own layers name, which stands in
+// their state.
+type lockFiles struct {
+	name      string // of the file, beside the Envfile
+	there     bool
+	committed lock.Lock
+	personal  lock.Lock
+}
+
+// lockName is the lock's file. An Envfile with a name of its own has a lock of its own.
+func lockName(envfile string) string {
+	if envfile == hostfs.Envfile || envfile == hostfs.EnvfileJSON {
+		return lock.Name
+	}
+	return envfile + ".lock"
+}
+
+// personalLocks is the folder of locks in the user's state; personalLock is this checkout's.
+const personalLocks = "boxes"
+
+func personalLock(p *place) string { return personalLocks + "/" + p.identity.Checkout + ".lock" }
+
+// readLocks reads both. A committed one that cannot be read is an error that names the line; the user's own is then as if
+// it were not there, since it is only a shortcut.
+func (s *session) readLocks(p *place) (lockFiles, error) {
+	l := lockFiles{name: lockName(p.checkout.Name())}
+	path, _ := p.checkout.Path(l.name)
+	data, err := p.checkout.ReadFile(path, lock.MaxBytes)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return l, err
+	default:
+		if l.committed, err = lock.Decode(data); err != nil {
+			return l, lockError(l.name, err)
+		}
+		l.there = true
+	}
+	state, err := p.caller.FindDir(p.caller.Dirs.State)
+	if err != nil {
+		return l, nil //nolint:nilerr // then there is nothing of one's own yet
+	}
+	defer state.Close()
+	if data, err := state.ReadOwn(personalLock(p), lock.MaxBytes); err == nil {
+		l.personal, _ = lock.Decode(data)
+	}
+	return l, nil
+}
+
+func lockError(name string, err error) error {
+	var bad *lock.Error
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	at := diag.Range{File: name}
+	at.Start.Line, at.End.Line = bad.Line, bad.Line
+	return diag.List{{Summary: bad.Summary, Hint: bad.Hint, Range: at}}.Err()
+}
+
+// obeyed is what counts: with --locked only what is committed.
+func (l lockFiles) obeyed(locked bool) lock.Lock {
+	out := l.committed
+	if locked {
+		return out
+	}
+	for _, b := range l.personal.Boxes {
+		if _, ok := out.FindBox(b.Source, b.Ref, b.Version); !ok {
+			out.SetBox(b)
+		}
+	}
+	for _, i := range l.personal.Images {
+		if _, ok := out.FindImage(i.Reference); !ok {
+			out.SetImage(i)
+		}
+	}
+	for _, p := range l.personal.Packages {
+		for platform, versions := range p.Platforms {
+			if _, ok := out.FindPackages(p.Recipe, platform); !ok {
+				out.SetPackages(p.Recipe, platform, versions)
+			}
+		}
+	}
+	return out
+}
+
+// settled is what images and packages were found to be.
+type settled struct {
+	images   []lock.Image
+	packages []provision.PackageVersions
+}
+
+// settledLocks are the locks with what a project was settled on, and without what nothing asks for any more where exactly is
+// set. What only personal layers name enters the user's own.
+func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) lockFiles {
+	out, known := s.lockFiles, s.lockFiles.obeyed(false)
+	out.there = out.there || exactly
+	if out.personal = (lock.Lock{}); exactly {
+		out.committed = lock.Lock{}
+	}
+	for _, use := range p.File.Uses() {
+		if b, ok := s.finder.Settled(use.ID); ok {
+			out.side(!use.Personal).SetBox(b)
+		}
+	}
+	for _, i := range now.images {
+		known.SetImage(i)
+	}
+	for _, x := range now.packages {
+		known.SetPackages(x.Key, x.Platform, x.Versions)
+	}
+	images, packages := usedImages(p)
+	for _, i := range known.Images {
+		if shared, names := images[i.Reference]; names {
+			out.side(shared).SetImage(i)
+		}
+	}
+	for _, x := range known.Packages {
+		if shared, names := packages[x.Recipe]; names {
+			for platform, versions := range x.Platforms {
+				out.side(shared).SetPackages(x.Recipe, platform, versions)
+			}
+		}
+	}
+	return out
+}
+
+// side is the committed lock, or the user's own.
+func (l *lockFiles) side(shared bool) *lock.Lock {
+	if shared {
+		return &l.committed
+	}
+	return &l.personal
+}
+
+// usedImages are the references of the project's images and the keys of its packages, and whether something else than
+// personal layers asks for them.
+func usedImages(p *provision.Project) (images, packages map[string]bool) {
+	personal := map[string]bool{hostfs.EnvfileLocal: true}
+	for _, use := range p.File.Uses() {
+		personal[use.File] = use.Personal
+	}
+	images, packages = map[string]bool{}, map[string]bool{}
+	for _, b := range p.Config.Boxes {
+		own := personal[b.AttrRange("image").File]
+		if provision.Lockable(b) {
+			images[b.Image] = images[b.Image] || !own
+		}
+		own = own || personal[b.AttrRange("packages").File]
+		for _, x := range b.Setups {
+			own = own || len(x.Packages) > 0 && personal[x.Range.File]
+		}
+		if key := provision.PackageKey(b); key != "" {
+			packages[key] = packages[key] || !own
+		}
+	}
+	return images, packages
+}
+
+// checkLocked refuses images that the lock says nothing on, for --locked.
+func (s *session) checkLocked(p *provision.Project) error {
+	if !s.g.locked {
+		return nil
+	}
+	var list diag.List
+	seen := map[string]bool{}
+	for _, b := range p.Config.Boxes {
+		if _, ok := s.lockFiles.committed.FindImage(b.Image); !ok && provision.Lockable(b) && !seen[b.Image] {
+			seen[b.Image] = true
+			d := diag.Diagnostic{
+				Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the image %s", s.lockFiles.name, b.Image), Hint: "envy lock settles it",
+			}
+			at := b.AttrRange("image")
+			s.app.pointAt(&d, resource.Origin{File: at.File, Line: at.Start.Line})
+			list = append(list, d)
+		}
+	}
+	return list.Err()
+}
+
+// saveLocks writes what is another than before, and tells the changes of the committed one.
+func (s *session) saveLocks(l lockFiles) ([]string, error) {
+	changes := lock.Diff(s.lockFiles.committed, l.committed)
+	if len(changes) > 0 || l.there && !s.lockFiles.there {
+		data, err := l.committed.Encode()
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", l.name, err)
+		}
+		path, _ := s.place.checkout.Path(l.name)
+		if err := s.place.checkout.WriteFile(path, data, 0o644); err != nil {
+			return nil, fmt.Errorf("write %s: %w", l.name, err)
+		}
+	}
+	if err := s.savePersonal(l); err != nil {
+		return nil, err
+	}
+	s.lockFiles = l
+	return changes, nil
+}
+
+func (s *session) savePersonal(l lockFiles) error {
+	if len(lock.Diff(s.lockFiles.personal, l.personal)) == 0 {
+		return nil
+	}
+	state, err := s.state()
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	if len(l.personal.Boxes)+len(l.personal.Images)+len(l.personal.Packages) == 0 {
+		return state.Remove(personalLock(s.place))
+	}
+	data, err := l.personal.Encode()
+	if err != nil {
+		return err
+	}
+	if err := state.MkdirAll(personalLocks, 0o700); err != nil {
+		return err
+	}
+	return state.WriteFile(personalLock(s.place), data, 0o600)
+}
