@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"golang.org/x/mod/semver"
 
 	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/internal/version"
 )
 
 // DefinitionFile is the name of a box definition's file in its directory.
@@ -207,14 +208,14 @@ func (in *inheritance) called(def *Definition) *Definition {
 // choose fixes var.version to the highest of the versions that the definition lists in local.versions and the constraint
 // allows.
 func (in *inheritance) choose(m *module) {
-	version, list := m.vars["version"], m.locals["versions"]
-	if version == nil || list == nil {
+	chosen, list := m.vars["version"], m.locals["versions"]
+	if chosen == nil || list == nil {
 		in.p.errorf(m.at, "the definition %s knows no versions", clip(m.def.File)).detail = "a constraint needs its variable `version` and its local `versions`"
 		return
 	}
-	constraint := withoutZeros(m.def.Constraint)
-	if what := versionConstraint(constraint); what != "" {
-		in.p.errorf(m.at, "%q is no constraint on a version", clip(m.def.Constraint)).detail = "expected " + what
+	constraint, err := version.ParseLooseConstraint(m.def.Constraint)
+	if err != nil {
+		in.p.errorf(m.at, "%q is no constraint on a version", clip(m.def.Constraint)).detail = `expected comparisons, as ">= 17, < 18" or "~> 1.26"`
 		return
 	}
 	all, ok := writtenVersions(list)
@@ -222,18 +223,29 @@ func (in *inheritance) choose(m *module) {
 		in.p.errorf(list.attr.at(), "`versions`: expected a list of strings that are written out")
 		return
 	}
-	best := ""
-	for _, s := range all {
-		if v := withoutZeros(s); semver.IsValid("v"+v) && versionAllowed(constraint, v) && (best == "" || semver.Compare("v"+withoutZeros(best), "v"+v) < 0) {
-			best = s
-		}
-	}
+	best := highest(constraint, all)
 	if best == "" {
 		in.p.errorf(m.at, "no version is %s", clip(m.def.Constraint)).detail = "there are: " + strings.Join(all, ", ")
 		return
 	}
 	fixed := cty.StringVal(best)
-	version.fixed = &fixed
+	chosen.fixed = &fixed
+}
+
+// highest is the highest of the versions that a constraint allows, "" for none. What is no version is passed over.
+func highest(c version.Constraint, all []string) string {
+	texts := slices.DeleteFunc(slices.Clone(all), func(s string) bool {
+		_, err := version.ParseLoose(s)
+		return err != nil
+	})
+	versions := make([]version.Version, len(texts))
+	for i, s := range texts {
+		versions[i], _ = version.ParseLoose(s) // it was one
+	}
+	if i := c.Highest(versions); i >= 0 {
+		return texts[i]
+	}
+	return ""
 }
 
 // writtenVersions reads local.versions, which nothing is evaluated for.
@@ -248,17 +260,4 @@ func writtenVersions(b *binding) (all []string, ok bool) {
 		}
 	}
 	return all, true
-}
-
-// withoutZeros takes the zeros away that lead a number: 24.04 is a version to people, but no semantic one.
-func withoutZeros(version string) string {
-	var b strings.Builder
-	for i, r := range version {
-		digit := i > 0 && version[i-1] >= '0' && version[i-1] <= '9'
-		more := i+1 < len(version) && version[i+1] >= '0' && version[i+1] <= '9'
-		if r != '0' || digit || !more {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

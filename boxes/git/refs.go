@@ -11,7 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/envyhq/envy/boxes/source"
-	"github.com/envyhq/envy/boxes/version"
+	"github.com/envyhq/envy/internal/version"
 )
 
 const (

@@ -30,6 +30,7 @@ func Layers() []Layer {
 		{Dir: "internal/agent/bin", Reason: "bytes, for whoever carries them to an engine"},
 		{Dir: "internal/term", Reason: "streams as values, with no idea what is written to them"},
 		{Dir: "internal/trust", Reason: "what was trusted is a value of texts, so it depends on nobody"},
+		{Dir: "internal/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 		{Dir: "internal/gitcred", Reason: "credentials are the user's git's: what they are for is nobody's business there"},
 		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
@@ -37,8 +38,8 @@ func Layers() []Layer {
 		{Dir: "internal/pagetest", Reason: "for tests of any package, so it knows none"},
 		{Dir: lazyre, Reason: "a regular expression knows nobody"},
 
-		{Dir: "config", May: []string{diag, lazyre}, Reason: "the language is a pure function of files: no engine, no boxes"},
-		{Dir: "boxes", May: []string{"config", diag, "boxes/source", "boxes/version", "boxes/lock", "boxes/git"}, Reason: "definitions are written in the language; they never see an engine"},
+		{Dir: "config", May: []string{diag, lazyre, "internal/version"}, Reason: "the language is a pure function of files: no engine, no boxes"},
+		{Dir: "boxes", May: []string{"config", diag, "boxes/source", "boxes/lock", "boxes/git"}, Reason: "definitions are written in the language; they never see an engine"},
 		{Dir: "internal/agent", May: []string{"internal/sync", wire}, Reason: "runs inside the box, where nothing else of envy is"},
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
@@ -76,11 +77,10 @@ func definitions() []Layer {
 	return []Layer{
 		{Dir: "boxes/bootstrap", Reason: "a mirror's packages become a stream: no engine, no language, no host's files"},
 		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
-		{Dir: "boxes/git", May: []string{"boxes/source", "boxes/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},
+		{Dir: "boxes/git", May: []string{"boxes/source", "internal/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},
 		{Dir: "boxes/lock", Reason: "what was settled on is a value: it finds and fetches nothing"},
 		{Dir: "boxes/registry", Reason: "it speaks with strangers' registries, so that it sees nothing but what to ask for"},
 		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
-		{Dir: "boxes/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
 	}
 }
 

@@ -15,6 +15,35 @@ type Version struct {
 	canonical string // with v in front, complete
 }
 
+// ParseLoose reads a version as people write one: with one or two numbers, which are followed by zeros, and with zeros in front
+// of numbers, as 24.04.
+func ParseLoose(s string) (Version, error) {
+	v, _, err := parse(withoutZeros(s))
+	return v, err
+}
+
+// ParseLooseConstraint is ParseConstraint for comparisons with such versions.
+func ParseLooseConstraint(s string) (Constraint, error) {
+	c, err := ParseConstraint(withoutZeros(s))
+	c.text = s
+	return c, err
+}
+
+// withoutZeros takes the zeros away that lead a number: 24.04 is a version to people, but no semantic one.
+func withoutZeros(version string) string {
+	isDigit := func(i int) bool { return i < len(version) && version[i] >= '0' && version[i] <= '9' }
+	var b strings.Builder
+	leading := true
+	for i := range len(version) {
+		if leading && version[i] == '0' && isDigit(i+1) {
+			continue
+		}
+		b.WriteByte(version[i])
+		leading = !isDigit(i)
+	}
+	return b.String()
+}
+
 // Parse reads a complete version, with or without a v in front. Its numbers have at most nine digits.
 func Parse(s string) (Version, error) {
 	v, parts, err := parse(s)
@@ -97,20 +126,19 @@ func parseTerm(s string) (term, error) {
 	return t, nil
 }
 
+// Meets reports whether a version meets every comparison, pre-releases too.
+func (c Constraint) Meets(v Version) bool {
+	return !slices.ContainsFunc(c.terms, func(t term) bool { return !t.holds(v) })
+}
+
 // String is the constraint as it was written.
 func (c Constraint) String() string { return c.text }
 
 // Allows reports whether a version meets every comparison. A pre-release counts only where a comparison names one of the
 // same release: "~> 1.4" never chooses 1.5.0-rc.1, ">= 1.5.0-rc.1" may.
 func (c Constraint) Allows(v Version) bool {
-	named := !v.Prerelease()
-	for _, t := range c.terms {
-		if !t.holds(v) {
-			return false
-		}
-		named = named || t.version.Prerelease() && release(t.version) == release(v)
-	}
-	return named
+	named := func(t term) bool { return t.version.Prerelease() && release(t.version) == release(v) }
+	return c.Meets(v) && (!v.Prerelease() || slices.ContainsFunc(c.terms, named))
 }
 
 func release(v Version) string {

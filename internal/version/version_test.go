@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/envyhq/envy/boxes/version"
+	"github.com/envyhq/envy/internal/version"
 )
 
 func TestAllows(t *testing.T) {
@@ -100,4 +100,33 @@ func FuzzConstraint(f *testing.F) {
 			t.Errorf("%q becomes %q: %v", v, have, err)
 		}
 	})
+}
+
+// TestLoose: versions as people write them, and constraints over those.
+func TestLoose(t *testing.T) {
+	for _, tt := range []struct {
+		constraint, version string
+		want                bool
+	}{
+		{"~> 24.04", "24.04", true}, {"24.04", "24.4", true}, {">= 22.04", "24.04", true}, {"< 24.04", "22.04", true}, {"~> 17", "17", true},
+		{"~> 3.12", "3.13", true}, {"~> 3.12", "4", false}, {"= 1.20", "1.20", true}, {"10.11", "10.11", true}, {"> 9", "10", true}, {"100", "100", true},
+		{"1.0", "1", true}, {"007", "7", true},
+	} {
+		c, err := version.ParseLooseConstraint(tt.constraint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := version.ParseLoose(tt.version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Allows(v) != tt.want || c.String() != tt.constraint {
+			t.Errorf("%s allows %s: %t", c, tt.version, !tt.want)
+		}
+	}
+	for _, bad := range []string{"", "latest", "1.2.3.4", "1..2", "-1", "0x1"} {
+		if v, err := version.ParseLoose(bad); err == nil {
+			t.Errorf("%q is %s", bad, v)
+		}
+	}
 }
