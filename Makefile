@@ -74,6 +74,8 @@ engines: agent ## engine tests on the engine at hand, then on a current one with
 	.ci/engine graph .ci/test $(ENGINE_TESTS)
 	.ci/engine graph env ENVY_ENGINE_RESTARTS=1 .ci/test -run TestEngineRestarts ./cmd/envy/e2e
 	.ci/engine containerd .ci/test $(ENGINE_TESTS)
+	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export ENVY_TEAM_CACHE="$$dir" && for engine in '' '.ci/engine graph' '.ci/engine containerd'; do \
+		$$engine .ci/test -v -run TestTeamCache ./cmd/envy/e2e || exit 1; done
 
 bench: build ## envy beside the engine's own cost and its peers
 	$(GO) run ./bench

@@ -126,6 +126,7 @@ func (e *evaluation) run() *Project {
 	e.boxes, e.base = boxValues(plans), nil
 	e.evalLocals(tierPorts)
 	e.networks(pr)
+	e.teamCache(pr)
 	for _, plan := range plans {
 		if e.stopped(plan.node) {
 			break
@@ -179,7 +180,8 @@ func (e *evaluation) localScope(l *local) *hcl.EvalContext {
 func (e *evaluation) project(pr *Project) {
 	pr.Name, pr.NameRange = e.v.DefaultName, diag.Range{File: pr.File}
 	if envy := e.file.root.find("envy", ""); envy != nil {
-		d := e.decodeSome(envy, "name", "requires")
+		d := e.decodeSome(envy, "name", "requires", "bootstrap")
+		pr.Bootstrap = d.flag("bootstrap", false)
 		if name, ok := get[string](d, "name"); ok {
 			pr.Name, pr.NameRange = name, toRange(envy.attrs["name"].at())
 		} else {

@@ -45,8 +45,12 @@ func TestGate(t *testing.T) {
 		src  string
 		want []string
 	}{
-		"nothing":                     {box("share \".\" {\ntarget = \"/w\"\n}\nport \"80\" {}\nenv = { H = env(\"HOME\"), N = env(\"UNSET\", \"x\") }"), nil},
-		"share":                       {box("share \"/etc/app\" {\ntarget = \"/w\"\nread_only = true\n}"), []string{`3 share: box "a" shares /etc/app, outside the project (read)`}},
+		"nothing": {box("share \".\" {\ntarget = \"/w\"\n}\nport \"80\" {}\nenv = { H = env(\"HOME\"), N = env(\"UNSET\", \"x\") }"), nil},
+		"share":   {box("share \"/etc/app\" {\ntarget = \"/w\"\nread_only = true\n}"), []string{`3 share: box "a" shares /etc/app, outside the project (read)`}},
+		"team cache": {"cache {\nregistry = \"registry.example.com/team/x\"\n}\n" + box(""), []string{
+			"2 cache: images are taken from registry.example.com/team/x, where others can put them, and pushed there on demand",
+		}},
+		"team cache that is off":      {"cache {\nenabled = false\nregistry = \"registry.example.com/team/x\"\n}\n" + box(""), nil},
 		"share home":                  {box("share \"~/.ssh\" {\ntarget = \"/w\"\n}"), []string{`3 share: box "a" shares /home/u/.ssh, outside the project (read and write)`}},
 		"share up":                    {box("share \"../x\" {\ntarget = \"/w\"\nmode = \"copy\"\n}"), []string{`3 share: box "a" shares /home/u/x, outside the project (copied once)`}},
 		"socket":                      {box("share \"/var/run/docker.sock\" {\ntarget = \"/s\"\n}"), []string{`3 socket: box "a" can use the engine's socket /var/run/docker.sock: it can do anything on this machine (shares /var/run/docker.sock; read and write)`}},

@@ -20,6 +20,10 @@ type Project struct {
 	// is declared.
 	Volumes  []*SharedVolume
 	Networks []*Network
+	// Bootstrap allows base images that cannot be pulled to be made from packages.
+	Bootstrap bool
+	// Cache is the team's cache; nil: none.
+	Cache *TeamCache
 	// Gate lists what reaches outside the project, in the order of the file; entries with equal text once.
 	Gate []GateEntry
 	// Reads are the files inside the checkout that evaluation read, sorted, relative to the inside root.
@@ -368,6 +372,7 @@ const (
 	GateExternalNetwork GateKind = "external network"
 	GatePublicPort      GateKind = "public port"
 	GateEnv             GateKind = "environment"
+	GateCache           GateKind = "cache"
 	GateDefinition      GateKind = "definition" // one from outside, or what it takes of the project
 )
 

@@ -114,7 +114,7 @@ func languageSchema() *block {
 		networkSchema(),
 		templateSchema(),
 		{name: "secret", label: labelName, notBuilt: true},
-		{name: "cache", label: labelName, notBuilt: true},
+		cacheSchema(),
 	}}
 }
 
@@ -122,6 +122,7 @@ func envySchema() *block {
 	return &block{name: "envy", doc: "the project", attrs: []attribute{
 		{name: "name", kind: kindString, rule: hostLabel, early: true, def: "the directory's name, made safe", doc: "the project's name"},
 		{name: "requires", kind: kindString, rule: versionConstraint, early: true, doc: "constraint on envy's own version, as \">= 0.1, < 2\""},
+		{name: "bootstrap", kind: kindBool, early: true, def: "false", doc: "make a base image that cannot be pulled from its distribution's packages, where that can be"},
 		{name: "message", kind: kindText, doc: "printed after up"},
 	}}
 }

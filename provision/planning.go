@@ -38,6 +38,7 @@ type planning struct {
 	names    *driver.Names
 	specs    map[string]*resource.BoxSpec // of the last plan, by container id
 
+	bootstrap bool          // base images may be made from packages
 	lossLimit time.Duration // 0 is planLimit
 
 	pulled map[string]string // digests, by reference as written
@@ -108,7 +109,7 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	if err := diags.Err(); err != nil {
 		return err
 	}
-	g.desired = desired
+	g.desired, g.bootstrap = desired, o.Bootstrap || g.project.Config.Bootstrap
 	only, err := selectKeys(desired, o.Boxes)
 	if err != nil {
 		return err
@@ -166,16 +167,16 @@ func (g *planning) resolve(ctx context.Context) error {
 	for n := range g.desired.Images {
 		i := &g.desired.Images[n]
 		fact := g.images[i.Reference]
-		if fact == nil {
-			continue
+		if fact != nil {
+			i.Spec.Base = fact.BaseID
 		}
-		i.Spec.Base = fact.BaseID
-		if i.Spec.Derived() {
+		if fact != nil && i.Spec.Derived() {
 			if err := g.lockPackages(i, fact); err != nil {
 				return err
 			}
 			i.Tag = recipe.LockedTag(i.Spec, i.Versions)
 		}
+		i.Cached, i.Bootstrap = g.offered(i.Tag), g.bootstrappable(*i)
 	}
 	return nil
 }
@@ -354,6 +355,9 @@ func (g *planning) fetch(ctx context.Context, op plan.Op, i resource.ImageWanted
 		e.Kind, e.Text = event.Failed, err.Error()
 	}
 	g.env.Sink.Send(e)
+	if err != nil && op == plan.OpPull {
+		err = g.instead(ctx, i, err)
+	}
 	if err != nil {
 		return failureOf(plan.Step{Op: op, Address: addr, Origin: i.Origin}, err)
 	}

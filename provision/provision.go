@@ -80,6 +80,10 @@ type Env struct {
 	Gate func(context.Context, *config.Project) error
 	// Archives are the box archives that the Envfile names; nil: none.
 	Archives Archives
+	// Bootstrap makes a base image from packages, under the reference that could not be pulled. Nil: that cannot be done.
+	Bootstrap func(ctx context.Context, ref string) error
+	// Team decides about images of the team's cache.
+	Team TeamCache
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }
@@ -104,6 +108,8 @@ type UpOptions struct {
 	NoProvision bool
 	Provision   bool
 	Build       bool
+	Bootstrap   bool // make base images that cannot be pulled from packages
+	Push        bool // put images with packages and setups into the team's cache
 	Restart     bool // reload
 	Pull        bool // plan: pull missing images
 	Parallel    int

@@ -55,6 +55,8 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 			if err := giveWay(ctx, env, attempt); err != nil {
 				return out, err
 			}
+		case last == nil && o.Push:
+			return out, g.push(ctx)
 		default:
 			return out, last
 		}

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -30,6 +32,24 @@ func TestParseChallenges(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, parseChallenges([]string{text}), cmp.AllowUnexported(challenge{})); diff != "" {
 			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+// What goes to this machine is never sent through a proxy: it may go without TLS.
+func TestProxyOf(t *testing.T) {
+	if proxyOf(nil) != nil {
+		t.Error("a proxy of nobody")
+	}
+	want := &url.URL{Scheme: "http", Host: "proxy.example.com:3128"}
+	f := proxyOf(func(*http.Request) (*url.URL, error) { return want, nil })
+	for host, proxied := range map[string]bool{
+		"registry.example.com": true, "registry.example.com:5000": true, "localhost.example.com": true, "10.0.0.1:5000": true,
+		"127.0.0.1:5000": false, "127.1.2.3": false, "localhost:5000": false, "[::1]:5000": false, "[::1]": false,
+	} {
+		got, err := f(&http.Request{URL: &url.URL{Scheme: "https", Host: host}})
+		if err != nil || (got == want) != proxied {
+			t.Errorf("%s: %v %v", host, got, err)
 		}
 	}
 }

@@ -38,8 +38,12 @@ func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
 		Credentials: func(ctx context.Context, host string) (user, password string, ok bool) {
 			return gitcred.Ask(ctx, os.Environ(), host)
 		},
-		Socket:  func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
-		Version: buildVersion(), Now: time.Now, PID: os.Getpid(),
+		RegistryCredentials: func(_ context.Context, host string) (user, secret, identity string, err error) {
+			return docker.Options{Getenv: os.Getenv}.RegistryCredentials(host)
+		},
+		RegistryHost: docker.RegistryHost,
+		Socket:       func(context string) string { return docker.Socket(docker.Options{Context: context, Getenv: os.Getenv}) },
+		Version:      buildVersion(), Now: time.Now, PID: os.Getpid(),
 		Streams: func(noColor bool) *term.Streams {
 			return term.Open(os.Stdin, os.Stdout, os.Stderr, term.Options{Getenv: os.Getenv, NoColor: noColor})
 		},

@@ -1,6 +1,5 @@
 # Not built yet: refused by name.
 secret "s" {} # ERROR: the block `secret` is not built yet
-cache "c" {} # ERROR: the block `cache` is not built yet
 box "a" {
   from = "none" # ERROR: `from`: there are no definitions here
   with = {}

@@ -2,6 +2,7 @@
 envy {
   name     = "shop"
   requires = ">= 0.1, < 1"
+  bootstrap = true
   message  = <<-EOT
     two
     lines
@@ -194,4 +195,8 @@ box "unfinished" {
   image = "debian"
   share "later" { enabled = false }
   provision "later" { enabled = false }
+}
+
+cache {
+  registry = "registry.example.com/team/cache" # GATE: cache: images are taken from registry.example.com/team/cache
 }

@@ -99,30 +99,49 @@ func (s *session) bootstrap(ctx context.Context, o provision.BootstrapOptions) e
 	if err := s.openEngine(); err != nil {
 		return err
 	}
-	engine, err := s.engine.Ping(ctx)
+	made, err := s.makeBase(ctx, caller, o)
+	if err := errors.Join(err, s.settle()); err != nil {
+		return err
+	}
+	return s.showBootstrapped(made)
+}
+
+// bootstrapBase makes a base image for up, which could not pull it.
+func (s *session) bootstrapBase(ctx context.Context, ref string) error {
+	target, err := bootstrap.ParseReference(ref)
 	if err != nil {
 		return err
 	}
+	_, err = s.makeBase(ctx, s.place.caller, provision.BootstrapOptions{Target: target})
+	return err
+}
+
+// makeBase makes an image on the engine, which is open; one at a time for a user.
+func (s *session) makeBase(ctx context.Context, caller hostfs.Caller, o provision.BootstrapOptions) (*provision.Bootstrapped, error) {
+	engine, err := s.engine.Ping(ctx)
+	if err != nil {
+		return nil, err
+	}
 	state, err := caller.OpenDir(caller.Dirs.State)
 	if err != nil {
-		return fmt.Errorf("envy's folder for its state: %w", err)
+		return nil, fmt.Errorf("envy's folder for its state: %w", err)
 	}
 	s.onClose(state.Close)
 	name := "bootstrap-" + resource.Digest(engine.Endpoint)[:32]
 	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy box bootstrap", Since: s.app.m.Now()}
 	unlock, err := state.Lock(ctx, locks, name, me, s.waiting("another bootstrap"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.onClose(unlock)
 	fetched, closeFetched, err := openFetched(caller)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.onClose(closeFetched)
 	mark, err := bootstrapMark(caller, state.Dir())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	made, err := provision.Bootstrap(ctx, provision.BootstrapEnv{
 		Engine: s.engine, Sink: s.sink(), Mark: mark,
@@ -131,11 +150,11 @@ func (s *session) bootstrap(ctx context.Context, o provision.BootstrapOptions) e
 			Version: s.app.m.Version,
 		},
 	}, o)
-	if err := errors.Join(err, s.settle()); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
 	_ = fetched.Sweep(s.app.m.Now().Add(-oldFetched)) // what stays is swept the next time
-	return s.showBootstrapped(made)
+	return made, nil
 }
 
 // mirrorClient asks apt's configuration for proxies, then the environment.

@@ -36,9 +36,14 @@ type Machine struct {
 	Socket func(context string) string
 	// Credentials asks the user's git for those of an https server; nil knows of none.
 	Credentials func(ctx context.Context, host string) (user, password string, ok bool)
-	Version     string
-	Now         func() time.Time
-	PID         int
+	// RegistryCredentials are what the user has for a registry, by its host as references name it: a user with a secret, or
+	// an identity token. All empty: there are none. Nil knows of none.
+	RegistryCredentials func(ctx context.Context, host string) (user, secret, identity string, err error)
+	// RegistryHost is the host that speaks for the one that references name; nil: it is that one.
+	RegistryHost func(domain string) string
+	Version      string
+	Now          func() time.Time
+	PID          int
 }
 
 // EngineOptions say which engine is meant and who wants to hear of it.

@@ -100,7 +100,10 @@ func (s *session) makingEnv(ctx context.Context, command string) (provision.Env,
 	if err != nil {
 		return env, err
 	}
-	env.Gate = s.gate
+	env.Gate, env.Bootstrap = s.gate, s.bootstrapBase
+	if err := s.team(&env); err != nil {
+		return env, err
+	}
 	return env, s.secrets(ctx, &env)
 }
 

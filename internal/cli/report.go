@@ -212,6 +212,9 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 		if refused := (*provision.RefusedError)(nil); errors.As(step.Err, &refused) {
 			f.Hint = refused.Hint
 		}
+		if base := (*provision.BaseError)(nil); errors.As(step.Err, &base) {
+			f.Hint = fmt.Sprintf("envy box bootstrap %s makes it from packages; envy up --bootstrap does where it cannot be pulled", base.Reference)
+		}
 		origin = step.Step.Origin
 		switch {
 		case isUnreachable(step):

@@ -25,6 +25,7 @@ func upFlags() []cli.Flag {
 		toggle("provision", "run all provisioners, whatever ran before"),
 		toggle("recreate", "replace the boxes even if nothing changed"),
 		toggle("build", "build images anew"),
+		toggle("bootstrap", "make base images that cannot be pulled from packages, where that can be"),
 	}
 }
 
@@ -39,7 +40,7 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 	names, _, dashed := operands(c)
 	o := provision.UpOptions{
 		Boxes: names, Recreate: c.Bool("recreate"), NoProvision: c.Bool("no-provision"), Provision: c.Bool("provision"),
-		Build: c.Bool("build"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
+		Build: c.Bool("build"), Bootstrap: c.Bool("bootstrap"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
 	}
 	switch {
 	case dashed:
@@ -56,12 +57,16 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 
 func (a *app) upCommand() *cli.Command {
 	flags := append(upFlags(), paceFlags()...)
-	flags = append(flags, &cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"})
+	flags = append(flags,
+		&cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"},
+		toggle("push", "put images with packages and setups into the team's cache"),
+	)
 	return a.command("up", "make it so: create, change and start what the Envfile says", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
 		o, err := upOptions(c)
 		if err != nil {
 			return err
 		}
+		o.Push = c.Bool("push")
 		confirm := s.confirmLoss
 		if file := c.String("plan"); file != "" {
 			if o.Plan, err = readPlan(inDir(s.g.dir, file)); err != nil {
@@ -95,6 +100,9 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	}
 	if err := project.Knows(o.Boxes); err != nil {
 		return err
+	}
+	if o.Push && project.Config.Cache == nil {
+		return &usageError{text: "--push needs a team cache, and the Envfile has none", hint: `cache { registry = "registry.example.com/team/cache" }`}
 	}
 	if err := s.gate(ctx, project.Config); err != nil {
 		return err
@@ -184,7 +192,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		return nil, err
 	}
 	env.Gate = gate
-	if err := s.secrets(ctx, &env); err != nil {
+	if err := errors.Join(s.team(&env), s.secrets(ctx, &env)); err != nil {
 		return nil, err
 	}
 	p, err := provision.MakePlan(ctx, env, project, o)
@@ -233,7 +241,7 @@ func flagsOf(o provision.UpOptions) string {
 	for _, f := range []struct {
 		set  bool
 		name string
-	}{{o.NoProvision, "no-provision"}, {o.Provision, "provision"}, {o.Recreate, "recreate"}, {o.Build, "build"}} {
+	}{{o.NoProvision, "no-provision"}, {o.Provision, "provision"}, {o.Recreate, "recreate"}, {o.Build, "build"}, {o.Bootstrap, "bootstrap"}} {
 		if f.set {
 			words += " --" + f.name
 		}

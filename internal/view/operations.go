@@ -45,6 +45,8 @@ var operations = map[plan.Op]operation{
 	plan.OpWaitExit:      {verb: "run", doing: "waiting for its end", did: "ended well", long: true},
 	"bootstrap":          {verb: "bootstrap", doing: "bootstrapping", did: "made", long: true}, // no step of a plan's
 	"package":            {verb: "package", doing: "packing", did: "packed", long: true},
+	"cache":              {verb: "team cache", doing: "asking the team cache", did: "asked the team cache", long: true},
+	"push":               {verb: "push", doing: "pushing to the team cache", did: "pushed to the team cache", long: true},
 	plan.OpRecheckLoss:   {verb: "look at changed files", doing: "looking at changed files", aside: true},
 }
 

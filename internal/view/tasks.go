@@ -63,7 +63,7 @@ func (p *Progress) begin(e event.Event) *task {
 		t.op = operation{verb: title, doing: title, did: title, aside: parent.pull}
 	} else {
 		t.op = operationOf(e.Text, t.name)
-		t.pull = e.Text == string(plan.OpPull)
+		t.pull = e.Text == string(plan.OpPull) || e.Text == "cache" || e.Text == "push"
 	}
 	p.tasks = append(p.tasks, t)
 	p.start()
@@ -122,6 +122,8 @@ func (p *Progress) end(e event.Event) {
 		p.line(Good, "✓", t.name.who, cut(Line(t.op.did), maxText), Duration(took))
 	case part:
 		p.line(None, "", t.name.who, t.op.did, "done", Duration(took))
+	case e.Text == "cached": // a step that found its work done elsewhere
+		p.line(Good, "✓", t.name.who, "taken as it is", Duration(took))
 	default:
 		p.line(Good, "✓", t.name.who, t.op.did, Duration(took))
 	}

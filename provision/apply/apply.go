@@ -34,6 +34,9 @@ type Host interface {
 	Build(ctx context.Context, w resource.ImageWanted) (driver.Build, error)
 	// Load gives the engine an image that lies in a box archive; how far it is becomes progress of the task.
 	Load(ctx context.Context, w resource.ImageWanted, task string) error
+	// Cached brings an image with packages and setups from where others put it, and reports whether it is there now. An
+	// error is the engine's, or the end of ctx: what a cache lacks or cannot do is none.
+	Cached(ctx context.Context, w resource.ImageWanted) (bool, error)
 	// Prepare makes mount points and `create` folders before a box is made, and checks that its sources are there and lead
 	// where they led. box is the replica's name.
 	Prepare(box string, spec resource.BoxSpec) error
@@ -119,7 +122,7 @@ func (e *LostClaimError) Error() string {
 // and waits are cancelled, and the report says what was left (§5).
 func Run(ctx context.Context, p *plan.Plan, e Engine, h Host, o Options) *Report {
 	r := &runner{
-		engine: e, host: h, o: o, plan: p, report: &Report{}, ids: map[string]string{}, networks: map[string]string{},
+		engine: e, host: h, o: o, plan: p, report: &Report{}, ids: map[string]string{}, networks: map[string]string{}, taken: map[int]bool{},
 		state: make([]stepState, len(p.Steps)), finished: make(chan int),
 	}
 	if r.o.Parallel <= 0 {
@@ -163,6 +166,7 @@ type runner struct {
 	state    []stepState
 	ids      map[string]string // container name at creation → id
 	networks map[string]string // network label → id, of those made here
+	taken    map[int]bool      // steps whose image came from a cache
 }
 
 // loop owns every goroutine: it starts one for each step that is ready and leaves when all have reported.
@@ -234,8 +238,12 @@ func (r *runner) step(ctx context.Context, s plan.Step) {
 		r.mu.Lock()
 		r.state[s.ID-1] = done
 		r.report.Done = append(r.report.Done, s)
+		text := string(s.Op)
+		if r.taken[s.ID] {
+			text = "cached"
+		}
 		r.mu.Unlock()
-		r.o.Sink.Send(event.Event{ID: taskID(s), Kind: event.Done, Subject: s.Address.String(), Text: string(s.Op), Elapsed: took})
+		r.o.Sink.Send(event.Event{ID: taskID(s), Kind: event.Done, Subject: s.Address.String(), Text: text, Elapsed: took})
 		return
 	}
 	f := &Failure{Step: s, Err: err, Logs: append(redactLines(checkLines(err), s.Secrets), r.lastLines(ctx, s)...)}

@@ -118,6 +118,15 @@ func (r *runner) wait(ctx context.Context, s plan.Step) error {
 }
 
 func (r *runner) build(ctx context.Context, s plan.Step) error {
+	if s.Op == plan.OpBuildLayers {
+		there, err := r.host.Cached(ctx, *s.Image)
+		if there || err != nil {
+			r.mu.Lock()
+			r.taken[s.ID] = there
+			r.mu.Unlock()
+			return err
+		}
+	}
 	make := r.host.Layers
 	if s.Op == plan.OpBuild {
 		make = r.host.Build

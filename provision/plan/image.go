@@ -87,6 +87,9 @@ func unknowns(i *imageState) []string {
 	case i.wanted.Build != nil:
 		return []string{"volumes: (known after build)"}
 	}
+	if i.wanted.Bootstrap {
+		return []string{"(known after pull)", "bootstrapped from packages if it cannot be pulled"}
+	}
 	return []string{"(known after pull)"}
 }
 
@@ -104,7 +107,15 @@ func (p *planner) makeLayers(i *imageState) {
 		origin = o
 	}
 	i.step = p.step(Step{Op: OpBuildLayers, Address: addr, Name: i.wanted.Tag, Image: &i.wanted, Needs: []int{i.step}, Origin: origin})
-	p.change(Change{Address: addr, Action: Create, Summary: additions(i.wanted.Spec), Origin: origin})
+	p.change(Change{Address: addr, Action: Create, Summary: additions(i.wanted.Spec), Notes: cached(i.wanted), Origin: origin})
+}
+
+// cached says that an image need not be built here; whether it is there shows when it is wanted.
+func cached(w resource.ImageWanted) []string {
+	if w.Cached == "" {
+		return nil
+	}
+	return []string{"from the team cache, else built"}
 }
 
 // additions says in words what is put on top of a base.

@@ -21,12 +21,17 @@ type ImageWanted struct {
 	Versions   map[string]string
 	VersionsID string // tells them from others
 	Tag        string // of the image with packages and setups; empty when nothing is added or the base is not known yet
-	Spec       ImageSpec
-	Build      *BuildWanted // build {}: how
-	Archive    string       // the box archive that has it, as people know it; "" is a registry
-	Setups     []SetupWanted
-	Origin     Origin            // of image or build
-	Origins    map[string]Origin // "packages", "setup.NAME"
+	// Bootstrap: where Reference cannot be pulled it may be made from packages.
+	Bootstrap bool
+	// Cached is where the team's cache has that image, a reference; without a tag or digest while Tag is empty. "": it is
+	// not looked for.
+	Cached  string
+	Spec    ImageSpec
+	Build   *BuildWanted // build {}: how
+	Archive string       // the box archive that has it, as people know it; "" is a registry
+	Setups  []SetupWanted
+	Origin  Origin            // of image or build
+	Origins map[string]Origin // "packages", "setup.NAME"
 }
 
 // BuildWanted is a Dockerfile build. Dir and Dockerfile are host paths; the driver asks the caller for the context stream.

@@ -31,7 +31,9 @@ func testTag(b *bench) {
 	if fact.ID != made.ID {
 		b.Errorf("the name is of %s, want %s", fact.ID, made.ID)
 	}
-	b.must(b.d.RemoveImage(b.ctx, second))
+	id := b.up("web", func(n *driver.NewBox) { n.Image, n.Fact = second, fact })
+	b.must(b.d.RemoveImage(b.ctx, second)) // a box is made of the image, not of a name of it
+	b.must(b.d.RemoveBox(b.ctx, id))
 	if _, err := b.d.Image(b.ctx, first, ""); err != nil {
 		b.Errorf("its other name is gone too: %v", err)
 	}

@@ -281,17 +281,18 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 		if i == nil {
 			return nil
 		}
+		for name, id := range s.Tags {
+			if id == i.Fact.ID && ref != i.Fact.ID && name != normal(ref) {
+				delete(s.Tags, normal(ref)) // it has another name
+				return nil
+			}
+		}
 		for _, b := range s.boxes() {
 			if b.ImageID == i.Fact.ID {
 				return fail(driver.Conflict, "remove", "image "+ref, "image is being used by container "+b.ID)
 			}
 		}
 		delete(s.Tags, normal(ref))
-		for _, id := range s.Tags {
-			if id == i.Fact.ID && ref != i.Fact.ID {
-				return nil
-			}
-		}
 		delete(s.Images, i.Fact.ID)
 		maps.DeleteFunc(s.Tags, func(_, id string) bool { return id == i.Fact.ID })
 		return nil

@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startRegistry runs a registry on this machine's loopback, which keeps what it has in a folder.
+func startRegistry(t *testing.T, address, dir string) (host string) {
+	t.Helper()
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		t.Skip("SKIPPED: THERE IS NO docker-registry ON THIS MACHINE")
+	}
+	if d := os.Getenv("DOCKER_HOST"); d != "" && !strings.HasPrefix(d, "unix://") {
+		t.Skip("SKIPPED: the engine is elsewhere, and cannot reach a registry of this machine's loopback")
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host = listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "config.yml")
+	config := "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: " + dir + "}}\nhttp: {addr: '" + host + "'}\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	c := exec.CommandContext(ctx, program, "serve", file)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = c.Wait() // it was killed
+	})
+	for deadline := time.Now().Add(time.Minute); ; {
+		if c, err := net.Dial("tcp", host); err == nil {
+			_ = c.Close()
+			return host
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the registry does not start")
+		}
+	}
+}
+
+// trusts writes the user's own configuration.
+func (p *project) trusts(registry string) {
+	p.t.Helper()
+	dir := filepath.Join(filepath.Dir(p.state), "config", "envy")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.hcl"), []byte(fmt.Sprintf("cache {\n  trust = [%q]\n}\n", registry)), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// timedUp brings a box up, says how long it took, and gives the tag of its image, which goes with the test.
+func (p *project) timedUp(what string, flags ...string) (recipe, said string) {
+	p.t.Helper()
+	began := time.Now()
+	r := p.ok(append([]string{"up"}, flags...)...)
+	p.t.Logf("%s: up took %s", what, time.Since(began).Round(10*time.Millisecond))
+	for line := range strings.Lines(r.stderr) {
+		if strings.Contains(line, "team cache, ") {
+			p.t.Log(strings.TrimSpace(line))
+		}
+	}
+	recipe = p.inspect("web", "{{.Config.Image}}")
+	if got := p.ok("exec", "web", "git", "--version").stdout; !strings.HasPrefix(got, "git version") {
+		p.t.Errorf("%s: git in the box says %q", what, got)
+	}
+	p.quiet()
+	return recipe, r.stderr
+}
+
+// gone takes a box and its image away.
+func (p *project) gone(recipe string) {
+	p.t.Helper()
+	p.ok("destroy", "--yes")
+	alone, _, _ := strings.Cut(recipe, "-") // without the versions of its packages
+	if out := p.docker("image", "rm", recipe) + p.docker("image", "rm", alone); !strings.Contains(out, "Deleted:") {
+		p.t.Errorf("image rm %s: %s", recipe, out)
+	}
+}
+
+// builtHere reports whether an up ran the package manager.
+func builtHere(said string) bool {
+	return strings.Contains(said, "apt-get") || strings.Contains(said, "Unpacking")
+}
+
+// TestTeamCache: what one up built and pushed the next one takes, if it is trusted and what it should be. With
+// ENVY_TEAM_CACHE the registry keeps it in that folder, so that a second run, on another engine, takes it there:
+//
+//	ENVY_TEAM_CACHE=/tmp/cache .ci/test -v -run TestTeamCache ./cmd/envy/e2e
+//	ENVY_TEAM_CACHE=/tmp/cache .ci/engine graph .ci/test -v -run TestTeamCache ./cmd/envy/e2e
+func TestTeamCache(t *testing.T) {
+	dir, kept := os.Getenv("ENVY_TEAM_CACHE"), false
+	if dir != "" {
+		entries, _ := os.ReadDir(dir) // none: nobody was here before
+		kept = len(entries) > 0
+	} else {
+		dir = t.TempDir()
+	}
+	registry := startRegistry(t, "127.0.0.1:0", dir) + "/team/cache"
+	p := newProject(t, fmt.Sprintf("cache { registry = %q }\nbox \"web\" {\n  image    = %q\n  packages = [\"git\"]\n}\n", registry, debian))
+	p.accept()
+	if !kept {
+		recipe, said := p.timedUp("built and pushed", "--push")
+		if !builtHere(said) || !strings.Contains(said, "was pushed to the team cache") {
+			t.Errorf("the first up did not build and push:\n%s", said)
+		}
+		if again := p.ok("up", "--push"); !strings.Contains(again.stderr, "is in the team cache already") {
+			t.Errorf("the second push:\n%s", again.stderr)
+		}
+		p.gone(recipe)
+	}
+	p.trusts(registry)
+	if r := p.ok("plan"); !strings.Contains(r.stdout, "from the team cache, else built") {
+		t.Errorf("the plan does not say it:\n%s", r.stdout)
+	}
+	recipe, said := p.timedUp("taken by its hash")
+	if builtHere(said) || !strings.Contains(said, "was taken from the team cache") {
+		t.Errorf("it was not taken:\n%s", said)
+	}
+	if got := p.docker("image", "ls", "-q", registry); got != "" {
+		t.Errorf("names of the cache are left: %s", got)
+	}
+	p.gone(recipe)
+	if os.Getenv("ENVY_TEAM_CACHE") != "" {
+		return // for others to take
+	}
+
+	// Somebody puts another image there, under the same hash.
+	name := registry + ":" + recipe[strings.LastIndexByte(recipe, ':')+1:]
+	for _, args := range [][]string{{"tag", tiny, name}, {"push", "-q", name}, {"image", "rm", name}} {
+		p.docker(args...)
+	}
+	if recipe, said = p.timedUp("built, for what is in the cache is another image"); !strings.Contains(said, "does not count: it was made by another recipe") {
+		t.Errorf("another image:\n%s", said)
+	}
+	if got := p.docker("image", "ls", "-q", registry); got != "" {
+		t.Errorf("the other image is left: %s", got)
+	}
+	p.gone(recipe)
+}

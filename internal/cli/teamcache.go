@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/envyhq/envy/boxes/registry"
+	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/hostfs"
+	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// userConfigName is the user's own configuration, in envy's folder below XDG_CONFIG_HOME.
+const userConfigName = "config.hcl"
+
+// team adds what decides about images of the team's cache, where the Envfile has one.
+func (s *session) team(env *provision.Env) error {
+	if s.loaded == nil || s.loaded.Config.Cache == nil {
+		return nil
+	}
+	user, err := readUserConfig(s.place.caller)
+	if err != nil {
+		return err
+	}
+	// One client for all that is asked, made when the first is.
+	client := sync.OnceValue(s.registry)
+	env.Team = provision.TeamCache{
+		Trusts: user.Trusts,
+		Find: func(ctx context.Context, ref string) (string, error) {
+			digest, err := client().Digest(ctx, ref)
+			if registry.Is(err, registry.NotFound) {
+				return "", nil
+			}
+			return digest, err
+		},
+		Look: func(ctx context.Context, ref, platform string) (*resource.ImageFact, string, error) {
+			image, err := client().Image(ctx, ref, platform)
+			if registry.Is(err, registry.NotFound) {
+				return nil, "", nil
+			}
+			return factOf(image.Config), image.Digest, err
+		},
+	}
+	return nil
+}
+
+// factOf is what an engine would say of an image with that configuration.
+func factOf(i registry.ImageConfig) *resource.ImageFact {
+	c := i.Config
+	f := &resource.ImageFact{
+		OS: i.OS, Arch: i.Arch, Layers: i.RootFS.DiffIDs, User: c.User, Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, Workdir: c.Workdir,
+		Volumes: slices.Sorted(maps.Keys(c.Volumes)), StopSignal: c.StopSignal, Shell: c.Shell, Labels: c.Labels,
+		Recipe: c.Labels[resource.LabelRecipe],
+	}
+	if f.Workdir == "/" {
+		f.Workdir = ""
+	}
+	for port := range c.ExposedPorts {
+		if !strings.Contains(port, "/") {
+			port += "/tcp"
+		}
+		f.ExposedPorts = append(f.ExposedPorts, port)
+	}
+	slices.Sort(f.ExposedPorts)
+	if h := c.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] != "NONE" {
+		f.Healthcheck = &resource.HealthSpec{
+			Command: h.Test, Interval: h.Interval.Milliseconds(), Timeout: h.Timeout.Milliseconds(), Retries: h.Retries, StartPeriod: h.StartPeriod.Milliseconds(),
+		}
+	}
+	return f
+}
+
+// readUserConfig reads the user's own configuration; none says nothing. It decides what is trusted, so it must be the
+// user's own file that nobody else can write.
+func readUserConfig(caller hostfs.Caller) (config.User, error) {
+	folder, err := caller.FindDir(caller.Dirs.Config)
+	if err == nil {
+		defer folder.Close()
+		var data []byte
+		if data, err = folder.ReadOwn(userConfigName, config.MaxFileBytes); err == nil {
+			user, list := config.ParseUser(config.Source{Name: caller.Dirs.Config + "/" + userConfigName, Data: data})
+			return user, list.Err()
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return config.User{}, nil
+	}
+	return config.User{}, fmt.Errorf("your configuration, %s/%s: %w", caller.Dirs.Config, userConfigName, err)
+}
