@@ -112,7 +112,7 @@ func envyIn(ctx context.Context, t *testing.T, place string, args ...string) *ex
 	cmd.Args[0], cmd.Dir = "envy", filepath.Join(place, "shop")
 	cmd.Env = []string{
 		"HOME=" + place + "/home", engineFile + "=" + place + "/engine.json", "PATH=" + os.Getenv("PATH"), "GORACE=" + quickRace,
-		"SECRET_TOKEN=" + canary,
+		"SECRET_TOKEN=" + canary, "HTTPS_PROXY=" + noProxy, "HTTP_PROXY=" + noProxy,
 	}
 	return cmd
 }

@@ -23,6 +23,9 @@ const engineFile = "ENVY_FAKE_ENGINE"
 // quickRace keeps the race detector from waiting a second at the end of each process.
 const quickRace = "atexit_sleep_ms=0"
 
+// noProxy ends what a test would ask of the world at once.
+const noProxy = "http://127.0.0.1:1"
+
 // inRegistry is not on the engine at first, but can be pulled.
 const inRegistry = "alpine:3"
 
@@ -87,6 +90,7 @@ func TestScripts(t *testing.T) {
 			for k, v := range map[string]string{
 				"HOME": home, engineFile: e.WorkDir + "/.engine.json", "XDG_STATE_HOME": "", "XDG_CONFIG_HOME": "",
 				"XDG_CACHE_HOME": "", "NO_COLOR": "", "TERM": "xterm", "CI": "", "GORACE": quickRace,
+				"HTTPS_PROXY": noProxy, "HTTP_PROXY": noProxy, // nobody but this machine is asked
 			} {
 				e.Setenv(k, v)
 			}

@@ -80,7 +80,7 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 			errs = append(errs, u)
 		}
 	}
-	now := s.settledLocks(project, settled{images, packages}, true)
+	now := s.settledLocks(project, settled{s.platforms(ctx, images), packages}, true)
 	s.lockFiles = before
 	changes, err := s.saveLocks(now)
 	if err := errors.Join(err, s.settle()); err != nil {

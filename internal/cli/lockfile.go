@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/internal/diag"
@@ -132,8 +137,9 @@ func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) 
 	}
 	images, packages := usedImages(p)
 	for _, i := range known.Images {
-		if shared, names := images[i.Reference]; names {
-			out.side(shared).SetImage(i)
+		shared, names := images[i.Reference]
+		if cached := strings.HasPrefix(i.Reference, recipeImages) && !exactly; names || cached {
+			out.side(shared || cached).SetImage(i)
 		}
 	}
 	for _, x := range known.Packages {
@@ -145,6 +151,35 @@ func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) 
 	}
 	return out
 }
+
+// recipeImages begins the tags of recipes: under those the lock has what was put into the team's cache.
+const recipeImages = "envy.local/recipe:"
+
+// platforms adds the digests of all platforms to images that were settled, as far as their registries tell this machine.
+func (s *session) platforms(ctx context.Context, images []lock.Image) []lock.Image {
+	ctx, cancel := context.WithTimeout(ctx, platformTime)
+	defer cancel()
+	out := slices.Clone(images)
+	client := sync.OnceValue(s.registry)
+	var all sync.WaitGroup
+	for n := range out {
+		i := &out[n]
+		if i.Local || i.Digest == "" || len(i.Platforms) > 0 {
+			continue
+		}
+		all.Go(func() {
+			found, err := client().Resolve(ctx, i.Reference+"@"+i.Digest)
+			if err == nil && found.Digest == i.Digest {
+				i.Platforms = found.Platforms
+			}
+		})
+	}
+	all.Wait()
+	return out
+}
+
+// platformTime bounds asking registries for what is good to know: the digest of all platforms together is what counts.
+const platformTime = 5 * time.Second
 
 // side is the committed lock, or the user's own.
 func (l *lockFiles) side(shared bool) *lock.Lock {

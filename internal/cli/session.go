@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/envyhq/envy/boxes"
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
@@ -48,6 +49,7 @@ type session struct {
 	packed    *boxes.Archives // once a definition was looked for
 	finder    *boxes.Finder   // once definitions were looked for
 	lockFiles lockFiles       // as read with it
+	pushed    []lock.Image    // to the team's cache, by the recipe's tag
 	offline   bool            // nothing is fetched: the command needs the Envfile for a warning only
 	closers   []func() error
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/registry"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
@@ -31,8 +32,18 @@ func (s *session) team(env *provision.Env) error {
 	}
 	// One client for all that is asked, made when the first is.
 	client := sync.OnceValue(s.registry)
+	var mu sync.Mutex
 	env.Team = provision.TeamCache{
 		Trusts: user.Trusts,
+		Locked: func(tag string) string {
+			i, _ := s.lockFiles.obeyed(s.g.locked).FindImage(tag)
+			return i.Digest
+		},
+		Pushed: func(tag, digest string) {
+			mu.Lock()
+			defer mu.Unlock()
+			s.pushed = append(s.pushed, lock.Image{Reference: tag, Digest: digest})
+		},
 		Find: func(ctx context.Context, ref string) (string, error) {
 			digest, err := client().Digest(ctx, ref)
 			if registry.Is(err, registry.NotFound) {

@@ -113,7 +113,7 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	}
 	outcome, err := provision.Up(ctx, env, project, o, confirm)
 	if outcome != nil && (err == nil || outcome.Report != nil) { // it was let pass, and begun
-		err = errors.Join(err, s.lockUp(project, settled{outcome.Images, outcome.Packages}))
+		err = errors.Join(err, s.lockUp(ctx, project, settled{outcome.Images, outcome.Packages}))
 	}
 	if err := errors.Join(err, s.settle()); err != nil {
 		return errors.Join(err, skipped(outcome))
@@ -122,7 +122,8 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 }
 
 // lockUp writes down what up has settled: what stands in the lock stays as it is.
-func (s *session) lockUp(p *provision.Project, now settled) error {
+func (s *session) lockUp(ctx context.Context, p *provision.Project, now settled) error {
+	now.images = append(s.platforms(ctx, now.images), s.pushed...)
 	changes, err := s.saveLocks(s.settledLocks(p, now, false))
 	if err != nil || len(changes) == 0 {
 		return err

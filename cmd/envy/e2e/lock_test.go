@@ -1,57 +1,12 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
-
-// registry runs one on this machine's loopback, which the engine here reaches without TLS.
-func registry(t *testing.T) (host string) {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("no registry is asked: there is no docker-registry on this machine")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "config.yml")
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: '%s'}\n", dir, host)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	cmd := exec.CommandContext(ctx, program, "serve", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // it was killed
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", host); err == nil {
-			_ = c.Close()
-			return host
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry does not answer")
-	return ""
-}
 
 // publish moves a tag of the registry to an image with a text in /text, and takes it from the engine again.
 func (p *project) publish(ref, text string) {
@@ -67,7 +22,7 @@ func (p *project) publish(ref, text string) {
 // TestLockedImage: two checkouts with one lock have the same image whatever the tag points to by now, and an upgrade moves
 // both.
 func TestLockedImage(t *testing.T) {
-	ref := registry(t) + "/locked:1"
+	ref := startRegistry(t, "127.0.0.1:0", t.TempDir()) + "/locked:1"
 	envfile := fmt.Sprintf("box \"web\" { image = %q }\n", ref)
 	p := newProject(t, envfile)
 	gone := func() { // of whatever name: the next up has to ask the registry
@@ -83,6 +38,9 @@ func TestLockedImage(t *testing.T) {
 	lock, err := os.ReadFile(filepath.Join(p.dir, "Envfile.lock"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(string(lock), `"linux/`) {
+		t.Errorf("the lock has no platform:\n%s", lock)
 	}
 	p.publish(ref, "two")
 	if r := p.ok("up", "--locked"); !strings.Contains(r.stdout, "Nothing to do") {

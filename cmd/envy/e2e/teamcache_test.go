@@ -144,9 +144,18 @@ func TestTeamCache(t *testing.T) {
 	}
 
 	// Somebody puts another image there, under the same hash.
-	name := registry + ":" + recipe[strings.LastIndexByte(recipe, ':')+1:]
-	for _, args := range [][]string{{"tag", tiny, name}, {"push", "-q", name}, {"image", "rm", name}} {
-		p.docker(args...)
+	hash, _, _ := strings.Cut(recipe[strings.LastIndexByte(recipe, ':')+1:], "-")
+	for _, name := range []string{registry + ":" + hash, registry + ":" + recipe[strings.LastIndexByte(recipe, ':')+1:]} {
+		for _, args := range [][]string{{"tag", tiny, name}, {"push", "-q", name}, {"image", "rm", name}} {
+			p.docker(args...)
+		}
+	}
+	if recipe, said = p.timedUp("taken by its digest, which the lock has"); builtHere(said) || !strings.Contains(said, "was taken from the team cache") {
+		t.Errorf("with the digest in the lock:\n%s", said)
+	}
+	p.gone(recipe)
+	if err := os.Remove(filepath.Join(p.dir, "Envfile.lock")); err != nil {
+		t.Fatal(err)
 	}
 	if recipe, said = p.timedUp("built, for what is in the cache is another image"); !strings.Contains(said, "does not count: it was made by another recipe") {
 		t.Errorf("another image:\n%s", said)
