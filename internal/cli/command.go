@@ -74,8 +74,6 @@ func (a *app) refusing(name, instead string) *cli.Command {
 // absence is a command that is not built, and what does its work until then.
 type absence struct{ name, instead string }
 
-const withoutBoxes = "definitions are those of the catalogue and added boxes (envy box list), directories, archives and git repositories"
-
 func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
