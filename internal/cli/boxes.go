@@ -76,6 +76,7 @@ func primary(boxes []*config.Box) []string {
 
 // written are the Envfile's boxes, none where it cannot be read. Nobody is asked and nothing is said.
 func (s *session) written(ctx context.Context) []*config.Box {
+	s.offline = true
 	layers, err := s.place.layers()
 	if err != nil {
 		return nil
