@@ -83,8 +83,14 @@ func samePlatform(a, b ocispec.Platform) bool {
 
 func factOf(ref string, found image.InspectResponse) resource.ImageFact {
 	base := baseOf(found)
+	id := base.id()
+	if len(base.Layers) == 0 {
+		// Engine 28 with the containerd store tells nothing of an image whose lower layers it had unpacked before it was
+		// pulled. Two such must not be taken for one.
+		id = resource.Digest("known by its id alone: " + found.ID)
+	}
 	fact := resource.ImageFact{
-		ID: found.ID, BaseID: base.id(), Layers: base.Layers, Reference: ref, OS: found.Os, Arch: found.Architecture,
+		ID: found.ID, BaseID: id, Layers: base.Layers, Reference: ref, OS: found.Os, Arch: found.Architecture,
 		User: base.User, Entrypoint: base.Entrypoint, Cmd: base.Cmd, Env: base.Env, Workdir: base.Workdir,
 		Volumes: base.Volumes, ExposedPorts: base.ExposedPorts, StopSignal: base.StopSignal, Shell: base.Shell,
 		Recipe: base.Labels[resource.LabelRecipe], Digests: slices.Sorted(slices.Values(found.RepoDigests)),

@@ -143,3 +143,15 @@ func TestPackageManager(t *testing.T) {
 		}
 	}
 }
+
+// TestPartialImages: two images of which an engine tells nothing are two, and no other image is one of them.
+func TestPartialImages(t *testing.T) {
+	ids := map[string]bool{}
+	for _, id := range []string{"sha256:1", "sha256:2"} {
+		ids[factOf("x", image.InspectResponse{ID: id}).BaseID] = true
+	}
+	ids[baseOf(image.InspectResponse{}).id()] = true
+	if len(ids) != 3 {
+		t.Errorf("%d ids of two images and of nothing", len(ids))
+	}
+}
