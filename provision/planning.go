@@ -43,6 +43,7 @@ type planning struct {
 
 	pulled map[string]string // digests, by reference as written
 	making bool              // there is something to do
+	lazy   bool              // images whose boxes' labels may say enough are not looked at yet
 
 	packages []PackageVersions // that were found out
 }
@@ -109,6 +110,7 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	if err := diags.Err(); err != nil {
 		return err
 	}
+	g.lazy = o.lazy
 	g.desired, g.bootstrap = desired, o.Bootstrap || g.project.Config.Bootstrap
 	only, err := selectKeys(desired, o.Boxes)
 	if err != nil {
@@ -140,7 +142,7 @@ func (g *planning) gone() []string {
 func (g *planning) resolve(ctx context.Context) error {
 	refs := map[string]string{} // reference → platform
 	for _, i := range g.desired.Images {
-		if _, known := g.images[i.Reference]; !known {
+		if _, known := g.images[i.Reference]; !known && !(g.lazy && told(i)) {
 			refs[i.Reference] = i.Spec.Platform
 		}
 	}
@@ -181,6 +183,22 @@ func (g *planning) resolve(ctx context.Context) error {
 	return nil
 }
 
+// told reports an image of which a plan without steps needs to know nothing more than the labels of its boxes say: it is locked, and
+// nothing is installed on top that is locked by platform (§7: one inspect per distinct unlocked reference).
+func told(i resource.ImageWanted) bool { return i.Locked && packageKey(i) == "" }
+
+// lookAtAll looks at the images that were left out, and reports whether there were any.
+func (g *planning) lookAtAll(ctx context.Context) (bool, error) {
+	left := g.lazy && slices.ContainsFunc(g.desired.Images, func(i resource.ImageWanted) bool {
+		_, known := g.images[i.Reference]
+		return !known
+	})
+	if g.lazy = false; !left {
+		return false, nil
+	}
+	return true, g.resolve(ctx)
+}
+
 // errStale: what was observed is no longer so; observe again.
 var errStale = errors.New("the engine's boxes changed while they were looked at")
 
@@ -201,6 +219,13 @@ func (g *planning) diff(ctx context.Context) (*plan.Plan, error) {
 				return nil, g.unlessGone(ctx, err)
 			}
 			continue
+		}
+		if !r.Plan.Empty() || len(r.Plan.Problems) > 0 {
+			if more, err := g.lookAtAll(ctx); err != nil {
+				return nil, err
+			} else if more {
+				continue
+			}
 		}
 		g.specs = r.Specs
 		again, err := g.repick(ctx, r.Plan)
@@ -300,6 +325,7 @@ func present[T any](v T, err error) *T {
 // MakePlan shows what Up would do. It changes nothing; with Pull it fetches images that are missing.
 func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan, error) {
 	var made *plan.Plan
+	o.lazy = true
 	err := errStale
 	for attempt := 0; errors.Is(err, errStale) && attempt < maxAttempts; attempt++ {
 		var g *planning

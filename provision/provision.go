@@ -117,6 +117,7 @@ type UpOptions struct {
 	Plan        *plan.Plan // --plan FILE: the saved plan, which the fresh one must equal
 
 	around bool // only what the named boxes need around them
+	lazy   bool // nothing but the plan is wanted
 }
 
 // Confirm is asked about a plan that has something to confirm or is about to be applied; an error ends the use case.

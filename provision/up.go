@@ -41,6 +41,7 @@ const maxAttempts = 7
 func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) (*Outcome, error) {
 	var out *Outcome
 	var last error
+	o.lazy = !o.around
 	for attempt := range maxAttempts {
 		g, err := observe(ctx, env, p, o)
 		if err != nil {

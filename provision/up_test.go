@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
@@ -72,6 +73,36 @@ func TestUnchangedCalls(t *testing.T) {
 	want := map[string]int{"Observe": 1, "Image debian:bookworm-slim": 1, "Image postgres:16": 1}
 	if diff := cmp.Diff(want, calls.calls); diff != "" {
 		t.Errorf("calls of an unchanged up: %s", diff)
+	}
+}
+
+// TestUnchangedLockedCalls: of an image that is locked, the boxes' labels say enough.
+func TestUnchangedLockedCalls(t *testing.T) {
+	p := newProject(t, "package.json", "{}")
+	fact, err := p.engine.Image(t.Context(), "postgres:16", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, digest, _ := strings.Cut(fact.Digests[0], "@")
+	bare := strings.Replace(shop, `  volume "data" { target = "/var/lib/postgresql/data" }`, "", 1) // the image has it as a VOLUME
+	load := func() *Project {
+		q := p.load(bare)
+		q.Lock.SetImage(lock.Image{Reference: "postgres:16", Digest: digest})
+		return q
+	}
+	if _, err := Up(t.Context(), p.env(), load(), UpOptions{}, yes); err != nil {
+		t.Fatal(err)
+	}
+	calls := &countingEngine{Engine: p.engine, calls: map[string]int{}}
+	p.engine = calls
+	if _, err := Up(t.Context(), p.env(), load(), UpOptions{}, yes); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"Observe": 1, "Image debian:bookworm-slim": 1}, calls.calls); diff != "" {
+		t.Errorf("calls of an unchanged up: %s", diff)
+	}
+	if out, err := Up(t.Context(), p.env(), load(), UpOptions{Recreate: true}, yes); err != nil || len(out.Report.Done) == 0 {
+		t.Errorf("recreate: %v", err)
 	}
 }
 
