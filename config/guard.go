@@ -16,7 +16,7 @@ const evaluationTime = 5 * time.Second
 
 // maxSteps bounds the passes of loops, parts of templates and calls of one evaluation: where it ends does not depend on the
 // machine, and comes before the time does.
-const maxSteps = 5_000_000
+const maxSteps = 3_000_000
 
 // maxBuilt bounds the bytes of strings that one expression may build on its way to its result.
 const maxBuilt = 16 << 20

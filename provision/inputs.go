@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 )
 
@@ -34,7 +36,11 @@ func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile 
 			}
 		}
 	}
-	return files
+	own := l.folder + lock.NameFor(l.project.File) // what up writes is no input of what it makes, unless it is named
+	if slices.Contains(patterns, own) {
+		return files
+	}
+	return slices.DeleteFunc(files, func(f HostFile) bool { return f.Name == own })
 }
 
 // hashInputs is over names, modes and contents, streamed.

@@ -48,7 +48,7 @@ func lockable(i resource.ImageWanted) bool {
 
 // settleImages finds out what the images that are not locked are: what the pull told, or, of one that was there before,
 // what its registry confirms (§3: whether it came from one is never told by the engine alone). The boxes to be made bear the
-// digest. Where nothing is made, nobody is asked.
+// digest. Where no box is made of one, nobody is asked.
 func (g *planning) settleImages(ctx context.Context) []lock.Image {
 	ctx, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
@@ -58,7 +58,7 @@ func (g *planning) settleImages(ctx context.Context) []lock.Image {
 	owner.SetLimit(apply.DefaultParallel)
 	for _, i := range g.desired.Images {
 		ref, fact := i.Spec.Reference, g.images[i.Reference]
-		if _, locked := g.project.Lock.FindImage(ref); locked || !lockable(i) || fact == nil || !g.making {
+		if _, locked := g.project.Lock.FindImage(ref); locked || !lockable(i) || fact == nil || !g.making[i.ID] {
 			continue
 		}
 		owner.Go(func() error {

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,21 +43,31 @@ func packageKey(i resource.ImageWanted) string {
 
 func platformOf(fact *resource.ImageFact) string { return fact.OS + "/" + fact.Arch }
 
-// lockPackages fills in what an image's packages are locked to, or were found to be.
-func (g *planning) lockPackages(i *resource.ImageWanted, fact *resource.ImageFact) error {
+// chosen reports whether an image is of a box that this is about.
+func (g *planning) chosen(image string) bool {
+	return slices.ContainsFunc(g.desired.Boxes, func(w resource.BoxWanted) bool {
+		picked := w.Autostart
+		if len(g.options.Only) > 0 {
+			picked = slices.Contains(g.options.Only, w.Key)
+		}
+		return w.Image == image && picked
+	})
+}
+
+// lockPackages fills in what an image's packages are locked to, or were found to be. With --locked, those of chosen boxes must
+// be locked.
+func (g *planning) lockPackages(i *resource.ImageWanted, fact *resource.ImageFact, chosen bool) error {
 	key, platform := packageKey(*i), platformOf(fact)
 	if key == "" {
 		return nil
 	}
 	versions, ok := g.project.Lock.FindPackages(key, platform)
-	for _, p := range g.packages {
-		if !ok && p.Key == key && p.Platform == platform {
-			versions, ok = p.Versions, true
-		}
+	if !ok {
+		versions, ok = g.versions[i.ID]
 	}
-	if !ok && g.project.Locked {
+	if !ok && g.project.Locked && chosen {
 		return &RefusedError{
-			Text: fmt.Sprintf("--locked: %s has no versions on %s of the packages of %s: %s", lock.Name, platform, i.Spec.Reference, strings.Join(i.Spec.Packages, ", ")),
+			Text: fmt.Sprintf("--locked: %s has no versions on %s of the packages of %s: %s", lock.NameFor(g.project.Config.File), platform, i.Spec.Reference, strings.Join(i.Spec.Packages, ", ")),
 			Hint: "envy lock settles them",
 		}
 	}
@@ -78,32 +89,48 @@ func (g *planning) openPackages(p *plan.Plan) bool {
 	})
 }
 
-// settlePackages reads what package steps installed that are not locked, as far as their images are there. Each gets the name
-// that it has once it is locked, so that the lock is followed by no build.
-func (g *planning) settlePackages(ctx context.Context) error {
-	for n := range g.desired.Images {
-		i := &g.desired.Images[n]
-		fact := g.images[i.Reference]
-		if packageKey(*i) == "" || i.Versions != nil || fact == nil {
-			continue
-		}
-		versions, err := g.installed(ctx, i.Tag)
-		if err != nil {
-			return err
-		}
-		if versions == nil {
-			continue
-		}
-		locked := recipe.LockedTag(i.Spec, versions)
-		if locked != i.Tag {
-			if err := g.env.Engine.TagImage(ctx, i.Tag, locked); err != nil {
+// settlePackages reads what package steps installed that are not locked, as far as their images are there: first of those that
+// were built just now, by tag. Each gets the name that it has once it is locked, so that the lock is followed by no build.
+func (g *planning) settlePackages(ctx context.Context, built map[string]bool) error {
+	for _, now := range []bool{true, false} {
+		for n := range g.desired.Images {
+			i := &g.desired.Images[n]
+			if packageKey(*i) == "" || i.Versions != nil || g.images[i.Reference] == nil || built[i.Tag] != now {
+				continue
+			}
+			versions, err := g.installed(ctx, i.Tag)
+			if err == nil && versions != nil {
+				err = g.settleVersions(ctx, i, versions)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		g.packages = append(g.packages, PackageVersions{Key: packageKey(*i), Platform: platformOf(fact), Versions: versions})
-		i.Versions, i.VersionsID, i.Tag = versions, recipe.VersionsID(versions), locked
 	}
 	return nil
+}
+
+// settleVersions is settlePackages for one image. The lock has one set of versions for the same packages on the same base: an
+// image that was built at another time, and has others, stays what it is, of unknown versions.
+func (g *planning) settleVersions(ctx context.Context, i *resource.ImageWanted, versions map[string]string) error {
+	found := PackageVersions{Key: packageKey(*i), Platform: platformOf(g.images[i.Reference]), Versions: versions}
+	n := slices.IndexFunc(g.packages, func(p PackageVersions) bool { return p.Key == found.Key && p.Platform == found.Platform })
+	switch {
+	case n < 0:
+		g.packages = append(g.packages, found)
+	case !maps.Equal(g.packages[n].Versions, versions):
+		return nil
+	}
+	if g.versions == nil {
+		g.versions = map[string]map[string]string{}
+	}
+	g.versions[i.ID] = versions
+	tag := i.Tag
+	i.Versions, i.VersionsID, i.Tag = versions, recipe.VersionsID(versions), recipe.LockedTag(i.Spec, versions)
+	if i.Tag == tag {
+		return nil
+	}
+	return g.env.Engine.TagImage(ctx, tag, i.Tag)
 }
 
 // installed is what an image's package step wrote down; nil where the image is not there, or none is written down in it.
@@ -134,6 +161,7 @@ func LockPackages(ctx context.Context, env Env, p *Project, fresh func(key strin
 	if err := g.pullForPackages(ctx); err != nil {
 		return nil, err
 	}
+	built := map[string]bool{}
 	for _, i := range g.desired.Images {
 		if packageKey(i) == "" || i.Versions != nil {
 			continue
@@ -148,8 +176,9 @@ func LockPackages(ctx context.Context, env Env, p *Project, fresh func(key strin
 		if err := g.buildLayers(ctx, i, known != nil); err != nil {
 			return nil, err
 		}
+		built[i.Tag] = true
 	}
-	if err := g.settlePackages(ctx); err != nil {
+	if err := g.settlePackages(ctx, built); err != nil {
 		return nil, err
 	}
 	return g.packages, nil
@@ -157,17 +186,17 @@ func LockPackages(ctx context.Context, env Env, p *Project, fresh func(key strin
 
 // pullForPackages fetches the bases of package steps that are not locked.
 func (g *planning) pullForPackages(ctx context.Context) error {
-	pulled := false
+	pulled := map[string]bool{}
 	for _, i := range g.desired.Images {
-		if packageKey(i) == "" || g.images[i.Reference] != nil {
+		if packageKey(i) == "" || g.images[i.Reference] != nil || pulled[i.Reference] {
 			continue
 		}
 		if err := g.fetch(ctx, fetchOp(i), i); err != nil {
 			return err
 		}
-		pulled = true
+		pulled[i.Reference] = true
 	}
-	if !pulled {
+	if len(pulled) == 0 {
 		return nil
 	}
 	return g.resolve(ctx)

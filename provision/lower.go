@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -241,6 +242,16 @@ func packagesOf(b *config.Box) []string {
 	return all
 }
 
+// lockIn is the lock's path below a folder of the host, none where it does not lie there. What up writes is no input of what
+// it makes.
+func lockIn(p *config.Project, folder string) []string {
+	rel, ok := strings.CutPrefix(path.Join(p.Dir, lock.NameFor(p.File)), strings.TrimSuffix(folder, "/")+"/")
+	if !ok {
+		return nil
+	}
+	return []string{rel}
+}
+
 func (l *lowering) fail(r diag.Range, summary, detail, hint string) {
 	l.diags = append(l.diags, diag.Diagnostic{Class: diag.Invalid, Summary: summary, Detail: detail, Hint: hint, Range: r})
 }
@@ -255,7 +266,7 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 		tree, err := l.host.Tree(x.Context.Path)
 		var c *recipe.Context
 		if err == nil {
-			c, err = recipe.NewContext(tree, x.Dockerfile)
+			c, err = recipe.NewContext(tree, x.Dockerfile, lockIn(l.project, x.Context.Path)...)
 		}
 		if err == nil {
 			spec.Context, err = c.Hash(ctx)

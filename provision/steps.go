@@ -78,7 +78,7 @@ func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Bui
 	if err != nil {
 		return driver.Build{}, err
 	}
-	c, err := recipe.NewContext(tree, w.Build.Dockerfile)
+	c, err := recipe.NewContext(tree, w.Build.Dockerfile, lockIn(h.g.project.Config, w.Build.Dir)...)
 	if err != nil {
 		return driver.Build{}, err
 	}

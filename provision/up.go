@@ -161,15 +161,21 @@ func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, con
 	if err := out.Report.Err(ctx); err != nil {
 		return nil, err
 	}
+	built := map[string]bool{}
 	for _, s := range first.Steps {
+		built[s.Name] = isLayers(s)
 		if isBase(s) {
 			delete(g.images, s.Image.Reference)
+		}
+		if isLayers(s) { // it is there by now
+			delete(g.answers.Images, s.Name)
+			delete(g.answers.Asked, plan.Question{Kind: plan.AskImage, Ref: s.Name})
 		}
 	}
 	if err := g.resolve(ctx); err != nil {
 		return nil, err
 	}
-	if err := g.settlePackages(ctx); err != nil {
+	if err := g.settlePackages(ctx, built); err != nil {
 		return nil, err
 	}
 	out.Packages = g.packages

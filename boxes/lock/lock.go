@@ -14,6 +14,14 @@ import (
 // Name is the file's, beside the Envfile.
 const Name = "Envfile.lock"
 
+// NameFor is the lock's name beside an Envfile: one with a name of its own has a lock of its own.
+func NameFor(envfile string) string {
+	if envfile == "Envfile" || envfile == "Envfile.json" {
+		return Name
+	}
+	return envfile + ".lock"
+}
+
 // MaxBytes bounds the file.
 const MaxBytes = 4 << 20
 

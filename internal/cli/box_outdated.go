@@ -40,25 +40,31 @@ type outdatedLine struct {
 	Newer   bool   `json:"outdated"`
 }
 
-// outdated asks each source that is locked. Nothing is fetched or changed; what cannot be asked is told, and is no failure.
+// outdated asks each source that is locked and that the Envfile names. Nothing is fetched or changed; what cannot be asked is
+// told, and is no failure.
 func (s *session) outdated(ctx context.Context) error {
-	p, err := s.open()
+	project, err := s.project(ctx) // which is trusted, or refused
 	if err != nil {
 		return err
 	}
-	files, err := s.readLocks(p)
-	if err != nil {
-		return err
+	if !s.lockFiles.there {
+		return &provision.RefusedError{Text: "there is no " + s.lockFiles.name + " yet", Hint: "envy lock writes it; so does the first envy up"}
 	}
-	if !files.there {
-		return &provision.RefusedError{Text: "there is no " + files.name + " yet", Hint: "envy lock writes it; so does the first envy up"}
-	}
-	fetcher := git.New(s.gitConfig(p.caller))
+	fetcher := git.New(s.gitConfig(s.place.caller))
 	document := outdatedJSON{Format: "envy.outdated", Version: resultVersion, Entries: []outdatedLine{}}
-	for _, b := range files.obeyed(false).Boxes {
-		document.Entries = append(document.Entries, outdatedBox(ctx, fetcher, b))
+	known := s.lockFiles.obeyed(false)
+	for _, use := range project.File.Uses() {
+		b, _ := s.finder.Settled(use.ID)
+		if locked, ok := known.FindBox(b.Source, b.Ref, b.Version); ok {
+			document.Entries = append(document.Entries, outdatedBox(ctx, fetcher, locked))
+		}
 	}
-	for _, i := range files.obeyed(false).Images {
+	used := asked{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	used.add(project, func(string) bool { return true })
+	for _, i := range known.Images {
+		if !used.images[i.Reference] {
+			continue
+		}
 		if err := s.openEngine(); err != nil {
 			return err
 		}

@@ -17,7 +17,6 @@ import (
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/trust"
-	"github.com/envyhq/envy/provision"
 	"github.com/envyhq/envy/provision/event"
 )
 
@@ -33,9 +32,6 @@ func (s *session) definitions(p *place) (*boxes.Finder, error) {
 	files, err := s.readLocks(p)
 	if err != nil {
 		return nil, err
-	}
-	if s.g.locked && !files.there {
-		return nil, &provision.RefusedError{Text: "--locked: there is no " + files.name, Hint: "envy lock writes it; commit it with the Envfile"}
 	}
 	s.lockFiles = files
 	s.finder = s.newFinder(p)

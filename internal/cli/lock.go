@@ -46,6 +46,7 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 	if _, err := s.open(); err != nil {
 		return err
 	}
+	s.renews = true
 	if _, err := s.definitions(s.place); err != nil {
 		return err
 	}
@@ -57,6 +58,9 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 	}
 	project, err := s.projectAsking(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.gate(ctx, project.Config); err != nil {
 		return err
 	}
 	images, unlocked, err := s.lockImages(ctx, project)
@@ -80,7 +84,10 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 			errs = append(errs, u)
 		}
 	}
-	now := s.settledLocks(project, settled{s.platforms(ctx, images), packages}, true)
+	// Of names, only what they name is settled anew; nothing else goes.
+	now := s.settledLocks(ctx, project, settled{s.platforms(ctx, images), packages}, lockEdit{exactly: len(names) == 0, upgrade: upgrade && len(names) == 0})
+	asked, _ := s.asks(ctx, project)
+	now.committed = otherPlatforms(now.committed, before.committed, asked)
 	s.lockFiles = before
 	changes, err := s.saveLocks(now)
 	if err := errors.Join(err, s.settle()); err != nil {
@@ -103,6 +110,7 @@ func (s *session) lockImages(ctx context.Context, p *provision.Project) (images 
 	if err != nil {
 		return nil, nil, err
 	}
+	env.Gate = s.gate
 	images, err = provision.LockImages(ctx, env, p)
 	for _, e := range parts(err) {
 		var u *provision.UnlockedError
@@ -130,6 +138,25 @@ func (s *session) lockPackages(ctx context.Context, p *provision.Project, before
 	})
 }
 
+// otherPlatforms puts back the versions of packages that were not settled anew, on platforms that this engine is not, and of what
+// personal layers hide, where their base is the one that it was.
+func otherPlatforms(now, before lock.Lock, asked asked) lock.Lock {
+	for _, x := range before.Packages {
+		reference, _, _ := strings.Cut(x.Recipe, " + ")
+		was, _ := before.FindImage(reference)
+		is, used := now.FindImage(reference)
+		if _, names := asked.packages[x.Recipe]; !names || !used || was.Digest != is.Digest {
+			continue
+		}
+		for platform, versions := range x.Platforms {
+			if _, settled := now.FindPackages(x.Recipe, platform); !settled {
+				now.SetPackages(x.Recipe, platform, versions)
+			}
+		}
+	}
+	return now
+}
+
 // showLock is the answer of lock.
 func (s *session) showLock(changes []string) error {
 	switch {
@@ -147,21 +174,25 @@ func (s *session) showLock(changes []string) error {
 	return s.view.Out.Print(t)
 }
 
-// forget leaves out of the lock what is to be settled anew. The lock may be what keeps the Envfile from being read, so that is
-// read only for the names of boxes.
+// forget leaves out of the lock what is to be settled anew. The lock may be what keeps the Envfile from being read: then only
+// sources and references are known, no boxes.
 func (s *session) forget(ctx context.Context, names []string) error {
-	kept, missing := s.without(nil, names)
-	if len(missing) > 0 {
-		project, err := s.projectAsking(ctx)
-		if err != nil {
-			return err
+	var project *provision.Project
+	var broken error
+	if len(names) > 0 {
+		project, broken = s.projectAsking(ctx)
+	}
+	kept, missing := s.without(project, names)
+	switch {
+	case len(missing) > 0 && broken != nil:
+		return broken
+	case len(missing) > 0:
+		e := &usageError{text: fmt.Sprintf("nothing that is locked is called %q", missing[0])}
+		e.hint = "it takes a box's name, an image or a source, as they stand in " + kept.name + near(missing[0], kept.committed, project)
+		if slices.ContainsFunc(project.Config.Boxes, func(b *config.Box) bool { return b.Label == missing[0] }) {
+			e.text, e.hint = fmt.Sprintf("nothing of the box %q is locked yet", missing[0]), "envy lock settles it"
 		}
-		if kept, missing = s.without(project, names); len(missing) > 0 {
-			return &usageError{
-				text: fmt.Sprintf("nothing that is locked is called %q", missing[0]),
-				hint: "it takes a box's name, an image or a source, as they stand in " + kept.name + near(missing[0], kept.committed, project),
-			}
-		}
+		return e
 	}
 	s.lockFiles, s.finder = kept, s.newFinder(s.place)
 	s.finder.Lock = kept.obeyed(false)
@@ -220,11 +251,15 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 		l.Archives = slices.DeleteFunc(slices.Clone(l.Archives), func(a lock.Archive) bool {
 			return anyOf(names, named, append([]string{a.Source}, archives[a]...))
 		})
+		gone := map[string]bool{} // images: what was put on top of them goes with them
 		l.Images = slices.DeleteFunc(slices.Clone(l.Images), func(i lock.Image) bool {
-			return anyOf(names, named, append([]string{i.Reference}, images[i.Reference]...))
+			found := anyOf(names, named, append([]string{i.Reference}, images[i.Reference]...))
+			gone[i.Reference] = gone[i.Reference] || found
+			return found
 		})
 		l.Packages = slices.DeleteFunc(slices.Clone(l.Packages), func(x lock.Packages) bool {
-			return anyOf(names, named, append([]string{x.Recipe}, packages[x.Recipe]...))
+			reference, _, _ := strings.Cut(x.Recipe, " + ")
+			return anyOf(names, named, append([]string{x.Recipe}, packages[x.Recipe]...)) || gone[reference]
 		})
 	}
 	for _, n := range names {

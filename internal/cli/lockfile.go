@@ -26,14 +26,6 @@ type lockFiles struct {
 	personal  lock.Lock
 }
 
-// lockName is the lock's file. An Envfile with a name of its own has a lock of its own.
-func lockName(envfile string) string {
-	if envfile == hostfs.Envfile || envfile == hostfs.EnvfileJSON {
-		return lock.Name
-	}
-	return envfile + ".lock"
-}
-
 // personalLocks is the folder of locks in the user's state; personalLock is this checkout's.
 const personalLocks = "boxes"
 
@@ -42,7 +34,7 @@ func personalLock(p *place) string { return personalLocks + "/" + p.identity.Che
 // readLocks reads both. A committed one that cannot be read is an error that names the line; the user's own is then as if
 // it were not there, since it is only a shortcut.
 func (s *session) readLocks(p *place) (lockFiles, error) {
-	l := lockFiles{name: lockName(p.checkout.Name())}
+	l := lockFiles{name: lock.NameFor(p.checkout.Name())}
 	path, _ := p.checkout.Path(l.name)
 	data, err := p.checkout.ReadFile(path, lock.MaxBytes)
 	switch {
@@ -50,10 +42,10 @@ func (s *session) readLocks(p *place) (lockFiles, error) {
 	case err != nil:
 		return l, err
 	default:
-		if l.committed, err = lock.Decode(data); err != nil {
+		if l.committed, err = lock.Decode(data); err != nil && !s.renews {
 			return l, lockError(l.name, err)
 		}
-		l.there = true
+		l.there = err == nil
 	}
 	state, err := p.caller.FindDir(p.caller.Dirs.State)
 	if err != nil {
@@ -113,20 +105,27 @@ type settled struct {
 	packages []provision.PackageVersions
 }
 
-// settledLocks are the locks with what a project was settled on, and without what nothing asks for any more where exactly is
-// set. What only personal layers name enters the user's own.
-func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) lockFiles {
+// lockEdit is how far a lock is written anew.
+type lockEdit struct {
+	exactly bool // what nothing asks for goes
+	upgrade bool // what depends on what was forgotten goes, too
+}
+
+// settledLocks are the locks with what a project was settled on. What the Envfile alone does not ask for, without personal
+// layers and values that were typed, enters the user's own.
+func (s *session) settledLocks(ctx context.Context, p *provision.Project, now settled, edit lockEdit) lockFiles {
 	out, known := s.lockFiles, s.lockFiles.obeyed(false)
-	out.there = out.there || exactly
-	if out.personal = (lock.Lock{}); exactly {
+	out.there = out.there || edit.exactly
+	asked, whole := s.asks(ctx, p)
+	if out.personal = (lock.Lock{}); edit.exactly && whole {
 		out.committed = lock.Lock{}
 	}
-	for _, use := range p.File.Uses() {
-		if b, ok := s.finder.Settled(use.ID); ok {
-			out.side(!use.Personal).SetBox(b)
+	for id, shared := range asked.uses {
+		if b, ok := s.finder.Settled(id); ok {
+			out.side(shared).SetBox(b)
 		}
-		for _, a := range s.finder.SettledArchives(use.ID) {
-			out.side(!use.Personal).SetArchive(a)
+		for _, a := range s.finder.SettledArchives(id) {
+			out.side(shared).SetArchive(a)
 		}
 	}
 	for _, i := range now.images {
@@ -135,21 +134,103 @@ func (s *session) settledLocks(p *provision.Project, now settled, exactly bool) 
 	for _, x := range now.packages {
 		known.SetPackages(x.Key, x.Platform, x.Versions)
 	}
-	images, packages := usedImages(p)
 	for _, i := range known.Images {
-		shared, names := images[i.Reference]
-		if cached := strings.HasPrefix(i.Reference, recipeImages) && !exactly; names || cached {
+		shared, names := asked.images[i.Reference]
+		if cached := strings.HasPrefix(i.Reference, recipeImages) && !edit.upgrade; names || cached {
 			out.side(shared || cached).SetImage(i)
 		}
 	}
 	for _, x := range known.Packages {
-		if shared, names := packages[x.Recipe]; names {
+		if shared, names := asked.packages[x.Recipe]; names {
 			for platform, versions := range x.Platforms {
 				out.side(shared).SetPackages(x.Recipe, platform, versions)
 			}
 		}
 	}
 	return out
+}
+
+// asked is what a project asks for, and whether the Envfile alone does.
+type asked struct {
+	uses     map[string]bool // definitions, by id
+	images   map[string]bool // by reference
+	packages map[string]bool // by the lock's key
+}
+
+func (a asked) add(p *provision.Project, shared func(file string) bool) {
+	for _, use := range p.File.Uses() {
+		a.uses[use.ID] = a.uses[use.ID] || !use.Personal && shared("")
+	}
+	for _, b := range p.Config.Boxes {
+		own := shared(b.AttrRange("image").File)
+		if provision.Lockable(b) {
+			a.images[b.Image] = a.images[b.Image] || own
+		}
+		own = own && shared(b.AttrRange("packages").File)
+		for _, x := range b.Setups {
+			own = own && (len(x.Packages) == 0 || shared(x.Range.File))
+		}
+		if key := provision.PackageKey(b); key != "" {
+			a.packages[key] = a.packages[key] || own
+		}
+	}
+}
+
+// asks tells what a project asks for. Whole is false where the Envfile alone cannot be evaluated, because it needs a value that
+// is given elsewhere: then what stands in personal files counts as personal, and nothing can be said to be asked for by nobody.
+func (s *session) asks(ctx context.Context, p *provision.Project) (a asked, whole bool) {
+	a = asked{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	alone := s.alone(ctx, p)
+	if alone == nil {
+		personal := map[string]bool{hostfs.EnvfileLocal: true}
+		for _, use := range p.File.Uses() {
+			personal[use.File] = use.Personal
+		}
+		a.add(p, func(file string) bool { return !personal[file] })
+		return a, false
+	}
+	a.add(alone, func(string) bool { return true })
+	a.add(p, func(string) bool { return false })
+	return a, true
+}
+
+// alone is the Envfile without personal layers, and without values from the command line and the environment; nil where it
+// does not hold by itself.
+func (s *session) alone(ctx context.Context, p *provision.Project) *provision.Project {
+	layers, err := s.place.layers()
+	if err != nil {
+		return nil
+	}
+	values := p.Values
+	values.Vars, values.VarFiles = nil, nil
+	values.Env = func(name string) (string, bool) {
+		if strings.HasPrefix(name, "ENVY_VAR_") {
+			return "", false
+		}
+		return p.Values.Env(name)
+	}
+	alone, _, _ := provision.Load(ctx, layers[:1], values, s.place.identity)
+	return alone
+}
+
+// unsettled reports whether nothing was found out that the locks do not say.
+func (s *session) unsettled(p *provision.Project, now settled) bool {
+	if len(now.images)+len(now.packages) > 0 {
+		return false
+	}
+	have := s.lockFiles.obeyed(false)
+	for _, use := range p.File.Uses() {
+		b, ok := s.finder.Settled(use.ID)
+		if old, locked := have.FindBox(b.Source, b.Ref, b.Version); ok && (!locked || old != b) {
+			return false
+		}
+		for _, a := range s.finder.SettledArchives(use.ID) {
+			if old, locked := have.FindArchive(a.Source); !locked || old != a {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // recipeImages begins the tags of recipes: under those the lock has what was put into the team's cache.
@@ -189,30 +270,6 @@ func (l *lockFiles) side(shared bool) *lock.Lock {
 	return &l.personal
 }
 
-// usedImages are the references of the project's images and the keys of its packages, and whether something else than
-// personal layers asks for them.
-func usedImages(p *provision.Project) (images, packages map[string]bool) {
-	personal := map[string]bool{hostfs.EnvfileLocal: true}
-	for _, use := range p.File.Uses() {
-		personal[use.File] = use.Personal
-	}
-	images, packages = map[string]bool{}, map[string]bool{}
-	for _, b := range p.Config.Boxes {
-		own := personal[b.AttrRange("image").File]
-		if provision.Lockable(b) {
-			images[b.Image] = images[b.Image] || !own
-		}
-		own = own || personal[b.AttrRange("packages").File]
-		for _, x := range b.Setups {
-			own = own || len(x.Packages) > 0 && personal[x.Range.File]
-		}
-		if key := provision.PackageKey(b); key != "" {
-			packages[key] = packages[key] || !own
-		}
-	}
-	return images, packages
-}
-
 // checkLocked refuses images that the lock says nothing on, for --locked.
 func (s *session) checkLocked(p *provision.Project) error {
 	if !s.g.locked {
@@ -234,10 +291,21 @@ func (s *session) checkLocked(p *provision.Project) error {
 	return list.Err()
 }
 
-// saveLocks writes what is another than before, and tells the changes of the committed one.
+// saveLocks writes what is another than before, and tells the changes of the committed one. Where somebody else wrote that
+// meanwhile, theirs stands, and only what is missing in it is added.
 func (s *session) saveLocks(l lockFiles) ([]string, error) {
-	changes := lock.Diff(s.lockFiles.committed, l.committed)
-	if len(changes) > 0 || l.there && !s.lockFiles.there {
+	if err := s.savePersonal(l); err != nil {
+		return nil, err
+	}
+	now, err := s.readLocks(s.place)
+	if err != nil {
+		return nil, err
+	}
+	if len(lock.Diff(s.lockFiles.committed, now.committed)) > 0 {
+		l.committed = added(now.committed, l.committed)
+	}
+	changes := lock.Diff(now.committed, l.committed)
+	if len(changes) > 0 || l.there && !now.there {
 		data, err := l.committed.Encode()
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", l.name, err)
@@ -247,11 +315,14 @@ func (s *session) saveLocks(l lockFiles) ([]string, error) {
 			return nil, fmt.Errorf("write %s: %w", l.name, err)
 		}
 	}
-	if err := s.savePersonal(l); err != nil {
-		return nil, err
-	}
 	s.lockFiles = l
 	return changes, nil
+}
+
+// added is a lock with what another has and it lacks.
+func added(to, from lock.Lock) lock.Lock {
+	over := lockFiles{committed: to, personal: from}
+	return over.obeyed(false)
 }
 
 func (s *session) savePersonal(l lockFiles) error {

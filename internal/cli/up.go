@@ -124,11 +124,22 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 // lockUp writes down what up has settled: what stands in the lock stays as it is.
 func (s *session) lockUp(ctx context.Context, p *provision.Project, now settled) error {
 	now.images = append(s.platforms(ctx, now.images), s.pushed...)
-	changes, err := s.saveLocks(s.settledLocks(p, now, false))
+	if s.g.locked || s.unsettled(p, now) { // --locked: what is locked is all there is
+		return nil
+	}
+	changes, err := s.saveLocks(s.settledLocks(ctx, p, now, lockEdit{}))
 	if err != nil || len(changes) == 0 {
 		return err
 	}
 	return s.note(s.lockFiles.name + " has changed; commit it:\n  " + strings.Join(changes, "\n  "))
+}
+
+// lockChanges are those that up will make as far as they are known.
+func (s *session) lockChanges(ctx context.Context, p *provision.Project) []string {
+	if s.g.locked || s.unsettled(p, settled{}) {
+		return nil
+	}
+	return lock.Diff(s.lockFiles.committed, s.settledLocks(ctx, p, settled{}, lockEdit{}).committed)
 }
 
 // confirmed shows a plan whose losses are confirmed.
@@ -184,7 +195,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	if err := project.Knows(o.Boxes); err != nil {
 		return nil, err
 	}
-	gate := s.planGate(out != "")
+	gate := s.planGate(out != "" || o.Pull)
 	if err := gate(ctx, project.Config); err != nil {
 		return nil, err
 	}
@@ -206,7 +217,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 		}
 	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
-	s.view.PlanLock(s.lockFiles.name, lock.Diff(s.lockFiles.committed, s.settledLocks(project, settled{}, false).committed))
+	s.view.PlanLock(s.lockFiles.name, s.lockChanges(ctx, project))
 	if err := s.view.Plan(p); err != nil {
 		return nil, err
 	}

@@ -39,8 +39,8 @@ const maxText = 1 << 20
 // NewContext lists the tree. dockerfile is relative to it, "" for Dockerfile. Patterns come from the file DOCKERFILE.dockerignore
 // beside the Dockerfile if there is one, else from .dockerignore. The Dockerfile and that file are in the context even
 // where a pattern matches them: without a session the engine can have them from nowhere else. Sockets, pipes and devices
-// are left out.
-func NewContext(src Source, dockerfile string) (*Context, error) {
+// are left out. Hidden are files that are not in it either, unless the ignore file takes them in by name: !NAME.
+func NewContext(src Source, dockerfile string, hidden ...string) (*Context, error) {
 	dockerfile = path.Clean(cmp.Or(dockerfile, "Dockerfile"))
 	if !fs.ValidPath(dockerfile) || dockerfile == "." {
 		return nil, fmt.Errorf("dockerfile %q is not inside its context", dockerfile)
@@ -52,7 +52,7 @@ func NewContext(src Source, dockerfile string) (*Context, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("dockerfile: %s is not a regular file", dockerfile)
 	}
-	l, err := newLister(src, dockerfile)
+	l, err := newLister(src, dockerfile, hidden)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ type lister struct {
 	entries  []entry
 }
 
-func newLister(src Source, dockerfile string) (*lister, error) {
+func newLister(src Source, dockerfile string, hidden []string) (*lister, error) {
 	ignore := dockerfile + ".dockerignore"
 	text, err := readText(src, ignore)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +146,11 @@ func newLister(src Source, dockerfile string) (*lister, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ignore, err)
 	}
-	patterns, err := patternmatcher.New(lines)
+	var first []string
+	for _, name := range hidden { // no letter of it has a meaning
+		first = append(first, strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name))
+	}
+	patterns, err := patternmatcher.New(append(first, lines...))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ignore, err)
 	}
