@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) boxAddCommand() *cli.Command {
-	return a.command("add", "take in a box archive: its image into the engine, its name for `from`", "FILE|https://…/NAME.box[?checksum=sha256:…]",
+	return a.command("add", "take in a box archive: its image into the engine, its name for `from`", "FILE|https://…/NAME.box[?checksum=sha256:…]|oci://HOST/NAME:TAG",
 		func(ctx context.Context, c *cli.Context, s *session) error {
 			names, err := atMost(c, 1)
 			if err != nil {
@@ -87,9 +87,12 @@ func (s *session) arrivalOf(from string) (arrival, error) {
 	if errors.As(err, &wrong) {
 		return arrival{}, &usageError{text: wrong.Summary, hint: wrong.Hint}
 	}
+	if at, ok := parsed.(source.Registry); ok {
+		return s.arrivalFrom(at), nil
+	}
 	at, ok := parsed.(source.Archive)
 	if err != nil || !ok {
-		return arrival{}, &usageError{text: "envy box add takes a file or an https address", hint: "envy box add https://HOST/shop.box"}
+		return arrival{}, &usageError{text: "envy box add takes a file, an https address or one of a registry", hint: "envy box add https://HOST/shop.box"}
 	}
 	return arrival{source: at.String(), file: at.Checksum, open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		client := fetchClient(nil)
