@@ -10,6 +10,7 @@ import (
 	"github.com/envyhq/envy/boxes/archive"
 	"github.com/envyhq/envy/boxes/artifact"
 	"github.com/envyhq/envy/boxes/registry"
+	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
 )
@@ -74,7 +75,7 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 func (n namedArchives) pull(ctx context.Context, found boxes.Archive, progress func(current, total int64)) error {
 	box, err := artifact.At(ctx, n.registry(), found.Registry, found.Digest)
 	if err != nil {
-		return registryProblem(found.Registry, err)
+		return refusedStep(registryProblem(found.Registry, found.Digest, err))
 	}
 	from, size := box.Open(ctx), box.Manifest.FileSize()
 	_, err = provision.LoadArchive(ctx, n.engine, from, archive.Expect{Manifest: found.Digest}, func(done int64) { progress(done, size) })
@@ -82,7 +83,16 @@ func (n namedArchives) pull(ctx context.Context, found boxes.Archive, progress f
 	if ctx.Err() != nil || err == nil {
 		return err
 	}
-	return registryProblem(found.Registry, wrongArchive(found.From, err))
+	return refusedStep(registryProblem(found.Registry, found.Digest, wrongArchive(found.From, err)))
+}
+
+// refusedStep makes of a diagnostic that refuses what a step can be refused with, so that its hint is told too.
+func refusedStep(err error) error {
+	list, ok := diag.FromError(err)
+	if !ok || list.Class() != diag.Refused {
+		return err
+	}
+	return &provision.RefusedError{Text: strings.TrimSuffix(list[0].Summary+": "+list[0].Detail, ": "), Hint: list[0].Hint}
 }
 
 // gone tells of an added box whose image the engine does not have: it is another engine, or somebody removed the image.

@@ -90,7 +90,7 @@ func (s *session) pushProblem(ctx context.Context, file string, at source.Regist
 	if err = wrongArchive(file, err); err == nil || ctx.Err() != nil {
 		return errors.Join(context.Cause(ctx), err)
 	}
-	return registryProblem(at, err)
+	return registryProblem(at, "", err)
 }
 
 func (s *session) showPushed(p pushedJSON) error {

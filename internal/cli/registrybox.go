@@ -68,24 +68,24 @@ func (s *session) arrivalFrom(src source.Registry) arrival {
 	return arrival{source: src.String(), open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		box, err := artifact.Find(ctx, s.registry(), src)
 		if err != nil {
-			return nil, 0, registryProblem(src, err)
+			return nil, 0, registryProblem(src, "", err)
 		}
 		return box.Open(ctx), box.Manifest.FileSize(), nil
 	}}
 }
 
 // registryProblem says why a registry gave, or took, no archive. What it has and should not is refused, one that does not
-// answer has failed.
-func registryProblem(src source.Registry, err error) error {
+// answer has failed. held is the digest that the archive's manifest must have; "" is any.
+func registryProblem(src source.Registry, held string, err error) error {
 	var problem *config.DefinitionError
-	if err = definitionProblem(src, "", err); !errors.As(err, &problem) {
+	if err = definitionProblem(src, held, err); !errors.As(err, &problem) {
 		return err
 	}
 	return diag.List{{Class: problem.Class, Summary: problem.Summary, Detail: problem.Detail, Hint: problem.Hint}}.Err()
 }
 
-// definitionProblem is registryProblem for a definition, of which locked is the digest that it must have.
-func definitionProblem(src source.Registry, locked string, err error) error {
+// definitionProblem is registryProblem for a definition.
+func definitionProblem(src source.Registry, held string, err error) error {
 	var wrong *archive.Error
 	var other *artifact.NoBoxError
 	var host *artifact.HostError
@@ -105,9 +105,9 @@ func definitionProblem(src source.Registry, locked string, err error) error {
 			e.Summary += ": " + of.Err.Error()
 		}
 		switch {
-		case locked != "" && of.Kind == registry.NotFound:
+		case held != "" && of.Kind == registry.NotFound:
 			e.Class, e.Hint = diag.Refused, "ask who keeps the registry; envy lock --upgrade "+src.String()+" takes what is there now"
-			e.Detail = "the lock holds it to " + locked + ", which the registry does not have any more"
+			e.Detail = "it is held to " + held + ", which the registry does not have any more"
 		case of.Kind == registry.Changed:
 			e.Class = diag.Refused
 		}
