@@ -161,9 +161,17 @@ func TestBoxFromARegistry(t *testing.T) {
 	if got := other.out.String(); got != "one\n" {
 		t.Errorf("in the box elsewhere: %q", got)
 	}
+	m.want(0, "", "--quiet", "box", "outdated")
+	if got := m.out.String(); got != at+"\n" {
+		t.Errorf("outdated: %q", got)
+	}
 	m.want(0, "", "lock", "--upgrade", at)
 	if m.lock() == first || !strings.Contains(m.out.String(), "~ archive "+at) {
 		t.Errorf("the lock is not renewed: %s", m.out.String())
+	}
+	m.want(0, "", "--quiet", "box", "outdated")
+	if got := m.out.String(); got != "" {
+		t.Errorf("outdated after the upgrade: %q", got)
 	}
 	m.want(0, "", "up", "--yes")
 	m.want(0, "", "exec", "app", "--", "sh", "-c", "echo $SAYS")
