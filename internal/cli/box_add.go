@@ -46,6 +46,8 @@ type arrival struct {
 	file   string // the digest that its file must have; "" is any
 	name   string // as it was asked for; "" is the archive's own
 	force  bool
+	// registry it comes from; without a Host it comes from elsewhere.
+	registry source.Registry
 }
 
 func (s *session) addBox(ctx context.Context, from, name string, force bool) error {
@@ -144,8 +146,11 @@ func (s *session) takeIn(ctx context.Context, a arrival) (*addedBox, error) {
 		return s.admit(ctx, addedBoxes{caller}, box, a.force)
 	}}, task.progress)
 	task.end(err)
+	if err = wrongArchive(a.source, err); err != nil && a.registry.Host != "" {
+		err = registryProblem(a.registry, "", err)
+	}
 	if err != nil {
-		return nil, wrongArchive(a.source, err)
+		return nil, err
 	}
 	return box, addedBoxes{caller}.put(box)
 }

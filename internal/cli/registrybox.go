@@ -65,7 +65,7 @@ func openBox(ctx context.Context, from artifact.Source, src source.Registry, man
 
 // arrivalFrom is an archive that a registry has, on its way in.
 func (s *session) arrivalFrom(src source.Registry) arrival {
-	return arrival{source: src.String(), open: func(ctx context.Context) (io.ReadCloser, int64, error) {
+	return arrival{source: src.String(), registry: src, open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		box, err := artifact.Find(ctx, s.registry(), src)
 		if err != nil {
 			return nil, 0, registryProblem(src, "", err)
@@ -90,6 +90,9 @@ func definitionProblem(src source.Registry, held string, err error) error {
 	var other *artifact.NoBoxError
 	var host *artifact.HostError
 	var of *registry.Error
+	if isInterrupted(err) {
+		return err
+	}
 	e := &config.DefinitionError{Class: diag.Failed, Summary: fmt.Sprintf("%s: %v", src, err)}
 	switch {
 	case errors.As(err, &host):

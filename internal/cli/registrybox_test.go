@@ -292,3 +292,21 @@ func TestPushRefuses(t *testing.T) {
 	m.want(3, "", "box", "add", at)
 	m.says("it is an image or something else, and no box archive")
 }
+
+// What changes under its digest is refused, and nothing is kept of it.
+func TestAddRefusesChangedContent(t *testing.T) {
+	s, at := newShelf(t)
+	pushed(t, at, "one")
+	for key, data := range s.have {
+		if strings.HasPrefix(key, "blobs/") && bytes.Contains(data, []byte(`"rootfs"`)) {
+			s.have[key] = append(bytes.Clone(data[:len(data)-1]), ' ')
+		}
+	}
+	m := elsewhere(t, oneBox)
+	m.want(5, "", "box", "add", at)
+	m.says(at)
+	m.want(0, "", "box", "list", "--quiet")
+	if strings.Contains(m.out.String(), "web") {
+		t.Errorf("it is kept: %s", m.out.String())
+	}
+}
