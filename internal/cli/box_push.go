@@ -66,13 +66,13 @@ func (s *session) pushBox(ctx context.Context, file, to string) error {
 	if err != nil {
 		return err
 	}
-	e := event.Event{ID: "box-push", Subject: at.String(), Kind: event.Start, Text: "push"}
+	e := event.Event{ID: "box-push", Subject: at.String(), Kind: event.Start, Text: "box push"}
 	s.sink().Send(e)
 	pushed, err := artifact.Push(ctx, s.registry(), at, f, info.Size(), func(done, total int64) {
 		e.Kind, e.Current, e.Total, e.Unit = event.Progress, done, total, "bytes"
 		s.sink().Send(e)
 	})
-	e = event.Event{ID: e.ID, Subject: e.Subject, Kind: event.Done, Text: "push"}
+	e = event.Event{ID: e.ID, Subject: e.Subject, Kind: event.Done, Text: "box push"}
 	if err != nil {
 		e.Kind, e.Text = event.Failed, err.Error()
 	}
