@@ -31,8 +31,10 @@ type Archives struct {
 type Archive struct {
 	// From is what `from` says of it, as a person knows it: "./shop.box", relative to the Envfile; an added one's name.
 	From string
-	// Path is where it lies within the checkout; "" for one that was added, whose image the engine was given then.
+	// Path is where it lies within the checkout; "" for one that lies elsewhere.
 	Path string
+	// Registry has it, where its Host is not "". Of one that has neither, because it was added, the engine was given the image then.
+	Registry source.Registry
 	// Digest is the manifest's, "sha256:…", which commits to all that the archive holds. The image's reference follows from
 	// the manifest.
 	Digest    string
@@ -60,14 +62,14 @@ func (a *Archives) Named() []Archive {
 	return out
 }
 
-// remember prefers an archive of the checkout: its image can be had again.
+// remember prefers an archive of the checkout, then one of a registry: their images can be had again.
 func (a *Archives) remember(x Archive) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.named == nil {
 		a.named = map[string]Archive{}
 	}
-	if have, ok := a.named[x.Reference]; !ok || have.Path == "" {
+	if have, ok := a.named[x.Reference]; !ok || have.Path == "" && (x.Path != "" || have.Registry.Host == "") {
 		a.named[x.Reference] = x
 	}
 }
@@ -159,7 +161,7 @@ func (f *Finder) hold(name string, head *archive.Head) error {
 			Hint:   "ask who made it; envy lock --upgrade " + name + " takes this one",
 		}
 	case f.Locked && !locked:
-		return &config.DefinitionError{Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the archive %s", lock.Name, shorten(name)), Hint: "envy lock settles it"}
+		return unlockedArchive(name)
 	}
 	f.settled.keep("archive "+head.Digest, func(s *settled, id string) {
 		if a := (lock.Archive{Source: name, Checksum: head.Digest}); !slices.Contains(s.archives[id], a) {

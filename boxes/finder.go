@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/envyhq/envy/boxes/archive"
 	"github.com/envyhq/envy/boxes/git"
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/source"
@@ -37,6 +38,9 @@ type Finder struct {
 	Dir    string
 	// Git fetches from repositories; nil refuses them.
 	Git func(ctx context.Context, src source.Git, locked *git.Pin) (git.Tree, git.Pin, error)
+	// Registry fetches what stands before the image of an archive in a registry: that with a locked manifest's digest, or
+	// with "" what the source means now. Nil refuses them.
+	Registry func(ctx context.Context, src source.Registry, locked string) (*archive.Head, error)
 	// Outside opens a directory outside the checkout; nil refuses them.
 	Outside func(dir string) (fs.FS, error)
 	// Trusts reports whether the user allows what a definition asks for. Nil allows nothing.
@@ -53,7 +57,7 @@ type Finder struct {
 var _ config.Definitions = (*Finder)(nil)
 
 // Definition finds a definition by what `from` says (product reference, §3): a name of the catalogue, with an optional
-// constraint on the version behind @, a directory, or a git repository. A directory is relative to the file that names it.
+// constraint on the version behind @, a directory, a git repository, or an archive in a file or a registry. A directory is relative to the file that names it.
 func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definition) (*config.Definition, error) {
 	from, err := source.Parse(ref)
 	var wrong *source.Error
@@ -66,7 +70,6 @@ func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definiti
 	if err := packed(from, by); err != nil {
 		return nil, err
 	}
-	kind := "a registry"
 	switch from := from.(type) {
 	case source.Catalog:
 		if def, err := f.added(from); def != nil || err != nil {
@@ -79,15 +82,10 @@ func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definiti
 		return f.repository(ctx, from)
 	case source.Archive:
 		return f.archive(from, by)
+	case source.Registry:
+		return f.registered(ctx, from)
 	}
-	return nil, notBuilt("a definition from " + kind)
-}
-
-func notBuilt(what string) error {
-	return &config.DefinitionError{
-		Summary: what + " is not built yet",
-		Detail:  "the language has it, but this version of envy cannot do it; a name of the catalogue, a directory or a git repository it can",
-	}
+	return nil, &config.DefinitionError{Summary: fmt.Sprintf("envy knows no definition like %s", shorten(from.String()))}
 }
 
 // Names lists the catalogue, sorted.

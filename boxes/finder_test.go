@@ -104,7 +104,7 @@ func TestDirectoryOfDefinition(t *testing.T) {
 func TestNames(t *testing.T) {
 	for ref, want := range map[string]string{
 		"go": "", "go@~> 1.25": "", "postgress": `did you mean "postgres"?`, "": "the source is empty", "boxes": "\"./boxes\"",
-		"git::https://example.com/x": "no repository can be fetched here", "oci://example.com/x:1": "a registry is not built yet",
+		"git::https://example.com/x": "no repository can be fetched here", "oci://example.com/x:1": "no registry can be asked here",
 		"a/b": "./a/b", "github.com/org/repo": "git::https", "..hidden": "..hidden", "go/../node": "does not say what it is", "go@": "is no version constraint",
 	} {
 		_, err := finder().Definition(t.Context(), ref, nil)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/envyhq/envy/boxes/archive"
 	"github.com/envyhq/envy/boxes/git"
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/source"
@@ -21,6 +22,7 @@ type settled struct {
 	boxes    map[string]lock.Box       // by the definition's id
 	archives map[string][]lock.Archive // likewise: one may have several names
 	trees    map[string]fetched        // by the repository and what was asked of it
+	heads    map[string]*archive.Head  // by the registry's archive and what was asked of it
 	notes    []string
 }
 

@@ -76,6 +76,7 @@ func Layers() []Layer {
 func definitions() []Layer {
 	return []Layer{
 		{Dir: "boxes/archive", Reason: "what a stranger packed is read as a stream: no language, no engine, no host's files"},
+		{Dir: "boxes/artifact", May: []string{"boxes/archive", "boxes/registry", "boxes/source"}, Reason: "an archive in a registry is the two and nothing else: no language, no engine"},
 		{Dir: "boxes/bootstrap", Reason: "a mirror's packages become a stream: no engine, no language, no host's files"},
 		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
 		{Dir: "boxes/git", May: []string{"boxes/source", "internal/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},

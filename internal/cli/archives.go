@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/boxes/archive"
+	"github.com/envyhq/envy/boxes/artifact"
+	"github.com/envyhq/envy/boxes/registry"
+	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
 )
@@ -32,6 +36,7 @@ type namedArchives struct {
 	checkout *hostfs.Checkout
 	engine   provision.ArchiveEngine
 	added    addedBoxes
+	registry func() *registry.Client
 }
 
 var _ provision.Archives = namedArchives{}
@@ -48,6 +53,8 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 	switch {
 	case !ok:
 		return fmt.Errorf("there is no archive that has the image %s", reference)
+	case found.Registry.Host != "":
+		return n.pull(ctx, found, progress)
 	case found.Path == "":
 		return n.gone(found)
 	}
@@ -62,6 +69,30 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 	}
 	_, err = provision.LoadArchive(ctx, n.engine, file, archive.Expect{Manifest: found.Digest}, func(done int64) { progress(done, info.Size()) })
 	return wrongArchive(found.From, err)
+}
+
+// pull gives the engine the image of an archive in a registry, by what the definition was read from: whatever a tag means by now.
+func (n namedArchives) pull(ctx context.Context, found boxes.Archive, progress func(current, total int64)) error {
+	box, err := artifact.At(ctx, n.registry(), found.Registry, found.Digest)
+	if err != nil {
+		return refusedStep(registryProblem(found.Registry, found.Digest, err))
+	}
+	from, size := box.Open(ctx), box.Manifest.FileSize()
+	_, err = provision.LoadArchive(ctx, n.engine, from, archive.Expect{Manifest: found.Digest}, func(done int64) { progress(done, size) })
+	err = errors.Join(err, from.Close())
+	if ctx.Err() != nil || err == nil {
+		return err
+	}
+	return refusedStep(registryProblem(found.Registry, found.Digest, wrongArchive(found.From, err)))
+}
+
+// refusedStep makes of a diagnostic that refuses what a step can be refused with, so that its hint is told too.
+func refusedStep(err error) error {
+	list, ok := diag.FromError(err)
+	if !ok || list.Class() != diag.Refused {
+		return err
+	}
+	return &provision.RefusedError{Text: strings.TrimSuffix(list[0].Summary+": "+list[0].Detail, ": "), Hint: list[0].Hint}
 }
 
 // gone tells of an added box whose image the engine does not have: it is another engine, or somebody removed the image.

@@ -26,13 +26,13 @@ func (a *app) boxCommand() *cli.Command {
 		Name: "box", Usage: "what boxes are made from", ArgsUsage: "COMMAND", HideHelpCommand: true, OnUsageError: a.usage,
 		Subcommands: []*cli.Command{
 			a.boxListCommand(), a.boxShowCommand(), a.boxAddCommand(), a.boxRemoveCommand(), a.boxUpdateCommand(), a.boxOutdatedCommand(),
-			a.boxPruneCommand(), a.bootstrapCommand(),
+			a.boxPushCommand(), a.boxPruneCommand(), a.bootstrapCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if _, err := a.begin(c); err != nil {
 				return err
 			}
-			e := &usageError{text: "envy box takes a command: list, show, add, remove, update, outdated, prune or bootstrap", hint: "usage: envy box list"}
+			e := &usageError{text: "envy box takes a command: list, show, add, remove, update, outdated, push, prune or bootstrap", hint: "usage: envy box list"}
 			if c.Args().Present() {
 				e.text = fmt.Sprintf("there is no command \"box %s\"", c.Args().First())
 			}

@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) boxAddCommand() *cli.Command {
-	return a.command("add", "take in a box archive: its image into the engine, its name for `from`", "FILE|https://…/NAME.box[?checksum=sha256:…]",
+	return a.command("add", "take in a box archive: its image into the engine, its name for `from`", "FILE|https://…/NAME.box[?checksum=sha256:…]|oci://HOST/NAME:TAG",
 		func(ctx context.Context, c *cli.Context, s *session) error {
 			names, err := atMost(c, 1)
 			if err != nil {
@@ -46,6 +46,8 @@ type arrival struct {
 	file   string // the digest that its file must have; "" is any
 	name   string // as it was asked for; "" is the archive's own
 	force  bool
+	// registry it comes from; without a Host it comes from elsewhere.
+	registry source.Registry
 }
 
 func (s *session) addBox(ctx context.Context, from, name string, force bool) error {
@@ -87,9 +89,12 @@ func (s *session) arrivalOf(from string) (arrival, error) {
 	if errors.As(err, &wrong) {
 		return arrival{}, &usageError{text: wrong.Summary, hint: wrong.Hint}
 	}
+	if at, ok := parsed.(source.Registry); ok {
+		return s.arrivalFrom(at), nil
+	}
 	at, ok := parsed.(source.Archive)
 	if err != nil || !ok {
-		return arrival{}, &usageError{text: "envy box add takes a file or an https address", hint: "envy box add https://HOST/shop.box"}
+		return arrival{}, &usageError{text: "envy box add takes a file, an https address or one of a registry", hint: "envy box add https://HOST/shop.box"}
 	}
 	return arrival{source: at.String(), file: at.Checksum, open: func(ctx context.Context) (io.ReadCloser, int64, error) {
 		client := fetchClient(nil)
@@ -141,8 +146,11 @@ func (s *session) takeIn(ctx context.Context, a arrival) (*addedBox, error) {
 		return s.admit(ctx, addedBoxes{caller}, box, a.force)
 	}}, task.progress)
 	task.end(err)
+	if err = wrongArchive(a.source, err); err != nil && a.registry.Host != "" {
+		err = registryProblem(a.registry, "", err)
+	}
 	if err != nil {
-		return nil, wrongArchive(a.source, err)
+		return nil, err
 	}
 	return box, addedBoxes{caller}.put(box)
 }

@@ -64,7 +64,7 @@ func describeBox(ctx context.Context, f *boxes.Finder, name string) (definitionJ
 	def, err := f.Definition(ctx, name, nil)
 	var known *config.DefinitionError
 	if errors.As(err, &known) {
-		return definitionJSON{}, nil, diag.List{{Summary: known.Summary, Detail: known.Detail, Hint: known.Hint}}.Err()
+		return definitionJSON{}, nil, diag.List{{Class: known.Class, Summary: known.Summary, Detail: known.Detail, Hint: known.Hint}}.Err()
 	}
 	if err != nil {
 		return definitionJSON{}, nil, err
@@ -140,6 +140,12 @@ func (s *session) typedFinder(name string) (*boxes.Finder, error) {
 			return nil, err
 		}
 		finder.Git = s.fetchGit(caller)
+	case strings.HasPrefix(name, "oci://"):
+		caller, err := s.callerHere()
+		if err != nil {
+			return nil, err
+		}
+		finder.Registry = s.fetchBox(caller)
 	}
 	finder.Trusts = func(config.GateEntry) bool { return true }
 	return finder, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/envyhq/envy/boxes/artifact"
 	"github.com/envyhq/envy/boxes/git"
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/source"
@@ -32,7 +33,7 @@ type outdatedJSON struct {
 }
 
 type outdatedLine struct {
-	Kind    string `json:"kind"` // "box", "image"
+	Kind    string `json:"kind"` // "box", "archive", "image"
 	Name    string `json:"name"` // as the lock has it
 	Locked  string `json:"locked"`
 	Now     string `json:"now,omitempty"`     // absent: it could not be asked
@@ -61,6 +62,14 @@ func (s *session) outdated(ctx context.Context) error {
 	}
 	used := asked{map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	used.add(project, func(string) bool { return true })
+	for _, use := range project.File.Uses() {
+		for _, a := range s.finder.SettledArchives(use.ID) {
+			src, err := source.Parse(a.Source)
+			if at, ok := src.(source.Registry); err == nil && ok {
+				document.Entries = append(document.Entries, s.outdatedArchive(ctx, at, a))
+			}
+		}
+	}
 	for _, i := range known.Images {
 		if !used.images[i.Reference] {
 			continue
@@ -104,6 +113,20 @@ func outdatedBox(ctx context.Context, fetcher *git.Fetcher, b lock.Box) outdated
 		return line
 	}
 	line.Now, line.Newer = shownPin(now.Reference, now.Commit), now.Commit != b.Commit
+	return line
+}
+
+// outdatedArchive asks a registry what an archive's source means now.
+func (s *session) outdatedArchive(ctx context.Context, src source.Registry, a lock.Archive) outdatedLine {
+	line := outdatedLine{Kind: "archive", Name: a.Source, Locked: shortDigest(a.Checksum)}
+	ctx, cancel := context.WithTimeout(ctx, registryTime)
+	defer cancel()
+	now, err := artifact.Find(ctx, s.registry(), src)
+	if err != nil {
+		line.Problem = strings.TrimPrefix(definitionProblem(src, "", err).Error(), src.String()+": ")
+		return line
+	}
+	line.Now, line.Newer = shortDigest(now.Digest), now.Digest != a.Checksum
 	return line
 }
 

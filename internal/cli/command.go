@@ -78,7 +78,6 @@ func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
-		{"box push", "envy package writes a file that can be put anywhere; envy box add takes it, from an https address too"},
 		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},
 		{"import", "envy init writes an Envfile to start from"},
 		{"export", "docker inspect shows what envy made"},

@@ -47,6 +47,7 @@ var operations = map[plan.Op]operation{
 	"package":            {verb: "package", doing: "packing", did: "packed", long: true},
 	"cache":              {verb: "team cache", doing: "asking the team cache", did: "asked the team cache", long: true},
 	"push":               {verb: "push", doing: "pushing to the team cache", did: "pushed to the team cache", long: true},
+	"box push":           {verb: "push", doing: "pushing", did: "pushed", long: true},
 	plan.OpRecheckLoss:   {verb: "look at changed files", doing: "looking at changed files", aside: true},
 }
 
