@@ -35,6 +35,8 @@ type Archive struct {
 	Path string
 	// Registry has it, where its Host is not "". Of one that has neither, because it was added, the engine was given the image then.
 	Registry source.Registry
+	// Web has it, where its Host is not "".
+	Web source.Archive
 	// Digest is the manifest's, "sha256:…", which commits to all that the archive holds. The image's reference follows from
 	// the manifest.
 	Digest    string
@@ -104,11 +106,6 @@ func Packed(name string, head *archive.Head) (*config.Definition, error) {
 // archive is a definition in an archive of the checkout.
 func (f *Finder) archive(from source.Archive, by *config.Definition) (*config.Definition, error) {
 	switch {
-	case from.Path == "":
-		return nil, &config.DefinitionError{
-			Summary: "an archive behind an address is added before it is used",
-			Hint:    fmt.Sprintf("envy box add %q, then write its name", from.String()),
-		}
 	case by != nil && by.Dir == "":
 		return nil, &config.DefinitionError{Summary: "a definition from elsewhere cannot be made from an archive, which is not built yet"}
 	case f.Files == nil || f.Archives == nil:

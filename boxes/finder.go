@@ -41,6 +41,9 @@ type Finder struct {
 	// Registry fetches what stands before the image of an archive in a registry: that with a locked manifest's digest, or
 	// with "" what the source means now. Nil refuses them.
 	Registry func(ctx context.Context, src source.Registry, locked string) (*archive.Head, error)
+	// Web fetches what stands before the image of an archive behind an address, out of a file that has the sum in it, and a
+	// locked manifest's digest where there is one. Nil refuses them.
+	Web func(ctx context.Context, src source.Archive, locked string) (*archive.Head, error)
 	// Outside opens a directory outside the checkout; nil refuses them.
 	Outside func(dir string) (fs.FS, error)
 	// Trusts reports whether the user allows what a definition asks for. Nil allows nothing.
@@ -81,6 +84,9 @@ func (f *Finder) Definition(ctx context.Context, ref string, by *config.Definiti
 	case source.Git:
 		return f.repository(ctx, from)
 	case source.Archive:
+		if from.Host != "" {
+			return f.behindAddress(ctx, from)
+		}
 		return f.archive(from, by)
 	case source.Registry:
 		return f.registered(ctx, from)

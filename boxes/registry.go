@@ -13,36 +13,69 @@ import (
 	"github.com/envyhq/envy/internal/diag"
 )
 
-// registered is a definition in an archive that a registry has: the locked one, or, once somebody has allowed it, what the
-// source means now. Only what stands before the image is fetched.
+// registered is a definition in an archive that a registry has.
 func (f *Finder) registered(ctx context.Context, src source.Registry) (*config.Definition, error) {
-	name := src.String()
-	entry, locked := f.Lock.FindArchive(name)
+	if f.Registry == nil {
+		return nil, &config.DefinitionError{Summary: "no registry can be asked here"}
+	}
+	return f.fetched(far{
+		name: src.String(), host: src.Host, file: path.Base(src.Repository) + "@" + shownTag(src), at: Archive{Registry: src},
+		head: func(locked string) (*archive.Head, error) { return f.Registry(ctx, src, locked) },
+	})
+}
+
+// behindAddress is a definition in an archive behind an https address, which is told by its sum.
+func (f *Finder) behindAddress(ctx context.Context, src source.Archive) (*config.Definition, error) {
+	switch {
+	case f.Web == nil:
+		return nil, &config.DefinitionError{Summary: "no server can be asked here"}
+	case src.Checksum == "":
+		return nil, &config.DefinitionError{
+			Summary: fmt.Sprintf("the archive %s has no checksum", shorten(src.String())), Hint: "write ?checksum=sha256:… behind it, as envy package printed it",
+		}
+	}
+	return f.fetched(far{
+		name: src.String(), host: src.Host, file: path.Base(src.URLPath), at: Archive{Web: src},
+		head: func(locked string) (*archive.Head, error) { return f.Web(ctx, src, locked) },
+	})
+}
+
+// far is an archive that lies elsewhere.
+type far struct {
+	name, host, file string  // as `from` and the lock have it, where it is, what messages call it
+	at               Archive // with nothing but where its image is
+	head             func(locked string) (*archive.Head, error)
+}
+
+// fetched is a definition in such an archive: the locked one, or, once somebody has allowed it, what is there now.
+func (f *Finder) fetched(a far) (*config.Definition, error) {
+	entry, locked := f.Lock.FindArchive(a.name)
 	var asks *config.GateEntry
 	switch {
-	case f.Registry == nil || f.Archives == nil:
-		return nil, &config.DefinitionError{Summary: "no registry can be asked here"}
+	case f.Archives == nil:
+		return nil, &config.DefinitionError{Summary: "no archive can be fetched here"}
 	case f.Locked && !locked:
-		return nil, unlockedArchive(name)
+		return nil, unlockedArchive(a.name)
 	case !locked:
-		asks = &config.GateEntry{Kind: config.GateDefinition, Reaches: src.Host, What: fmt.Sprintf("the definition %s is fetched, which is not locked yet", name)}
+		asks = &config.GateEntry{Kind: config.GateDefinition, Reaches: a.host, What: fmt.Sprintf("the definition %s is fetched, which is not locked yet", a.name)}
 	}
 	if asks != nil && (f.Trusts == nil || !f.Trusts(*asks)) {
 		return nil, &config.UntrustedError{Asks: *asks}
 	}
-	head, err := f.headFrom(ctx, src, entry.Checksum)
+	head, err := f.headFrom(a, entry.Checksum)
 	var wrong *archive.Error
 	switch {
 	case errors.As(err, &wrong):
-		return nil, &config.DefinitionError{Summary: fmt.Sprintf("the archive %s cannot be used", shorten(name)), Detail: wrong.Text, Hint: wrong.Hint}
+		return nil, &config.DefinitionError{Summary: fmt.Sprintf("the archive %s cannot be used", shorten(a.name)), Detail: wrong.Text, Hint: wrong.Hint}
 	case err != nil:
 		return nil, err
 	}
-	if err := f.hold(name, head); err != nil {
+	if err := f.hold(a.name, head); err != nil {
 		return nil, err
 	}
-	f.Archives.remember(Archive{From: name, Registry: src, Digest: head.Digest, Reference: head.Reference(), Size: head.Image()})
-	def, err := Packed(path.Base(src.Repository)+"@"+shownTag(src), head)
+	a.at.From, a.at.Digest, a.at.Reference, a.at.Size = a.name, head.Digest, head.Reference(), head.Image()
+	f.Archives.remember(a.at)
+	def, err := Packed(a.file, head)
 	if def != nil {
 		def.Asks = asks
 	}
@@ -50,15 +83,15 @@ func (f *Finder) registered(ctx context.Context, src source.Registry) (*config.D
 }
 
 // headFrom asks for each archive once.
-func (f *Finder) headFrom(ctx context.Context, src source.Registry, locked string) (*archive.Head, error) {
-	key := src.String() + " " + locked
+func (f *Finder) headFrom(a far, locked string) (*archive.Head, error) {
+	key := a.name + " " + locked
 	s := &f.settled
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if head, ok := s.heads[key]; ok {
 		return head, nil
 	}
-	head, err := f.Registry(ctx, src, locked)
+	head, err := a.head(locked)
 	if err != nil {
 		return nil, err
 	}

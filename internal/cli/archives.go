@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/boxes/archive"
 	"github.com/envyhq/envy/boxes/artifact"
 	"github.com/envyhq/envy/boxes/registry"
+	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
@@ -37,6 +39,7 @@ type namedArchives struct {
 	engine   provision.ArchiveEngine
 	added    addedBoxes
 	registry func() *registry.Client
+	openWeb  func(context.Context, source.Archive) (io.ReadCloser, int64, error)
 }
 
 var _ provision.Archives = namedArchives{}
@@ -55,6 +58,8 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 		return fmt.Errorf("there is no archive that has the image %s", reference)
 	case found.Registry.Host != "":
 		return n.pull(ctx, found, progress)
+	case found.Web.Host != "":
+		return n.web(ctx, found, progress)
 	case found.Path == "":
 		return n.gone(found)
 	}

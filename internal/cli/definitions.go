@@ -42,7 +42,7 @@ func (s *session) definitions(p *place) (*boxes.Finder, error) {
 func (s *session) newFinder(p *place) *boxes.Finder {
 	return &boxes.Finder{
 		Files: files{FS: p.checkout.FS(), checkout: p.checkout}, Folder: p.checkout.Sub(), Dir: p.checkout.Dir(),
-		Locked: s.g.locked, Git: s.fetchGit(p.caller), Registry: s.fetchBox(p.caller), Trusts: s.trusts, Outside: s.openOutside,
+		Locked: s.g.locked, Git: s.fetchGit(p.caller), Registry: s.fetchBox(p.caller), Web: s.fetchWeb(p.caller), Trusts: s.trusts, Outside: s.openOutside,
 		Archives: s.archives(p.caller),
 	}
 }

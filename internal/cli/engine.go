@@ -45,7 +45,7 @@ func (s *session) env() (provision.Env, error) {
 		return provision.Env{}, err
 	}
 	return provision.Env{
-		Archives: namedArchives{s.archives(p.caller), p.checkout, s.engine, addedBoxes{p.caller}, s.registry},
+		Archives: namedArchives{s.archives(p.caller), p.checkout, s.engine, addedBoxes{p.caller}, s.registry, s.openWeb},
 		Engine:   s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
 		Output: s.sink().Output, RunGone: s.runGone, RunOver: s.runOver,
 	}, nil

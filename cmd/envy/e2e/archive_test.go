@@ -155,4 +155,32 @@ func TestArchiveFromAddress(t *testing.T) {
 	if r := p.ok("box", "show", name); !strings.Contains(r.stdout, "good day") {
 		t.Errorf("after the update: %s", r.stdout)
 	}
+
+	// Named by a checkout: asked about first, held to its sum, locked, and taken out of the cache from then on.
+	q := newProject(t, `box "web" { from = "`+at+"?checksum="+sum()+"\" }\n")
+	q.env = append(q.env, "SSL_CERT_FILE="+filepath.Join(p.dir, "ca.pem"))
+	p.ok("destroy", "--yes")
+	p.run("box", "remove", name)
+	if r := q.want(5, "up"); !strings.Contains(r.stderr, "which is not locked yet") {
+		t.Errorf("it is not asked about: %s", r.stderr)
+	}
+	q.accept()
+	q.ok("up")
+	if r := q.ok("exec", "web", "sh", "-c", "echo $GREETING; cat /tool"); r.stdout != "good day\n"+p.name+"\n" {
+		t.Errorf("the box says %q", r.stdout)
+	}
+	if lock := read(t, filepath.Join(q.dir, "Envfile.lock")); !strings.Contains(lock, "archive \""+at) {
+		t.Errorf("the lock has no archive:\n%s", lock)
+	}
+	right := served.Load()
+	served.Store("nothing")
+	q.ok("up", "--locked")
+	served.Store(right)
+	q.write(`box "web" { from = "` + at + "?checksum=sha256:" + strings.Repeat("1", 64) + "\" }\n")
+	if r := q.want(5, "trust", "--accept", q.hash()); !strings.Contains(r.stderr, "another archive than it should be") {
+		t.Errorf("another file than the sum says: %s", r.stderr)
+	}
+	image := q.inspect("web", "{{.Config.Image}}")
+	q.ok("destroy", "--yes", "--volumes")
+	q.docker("rmi", image)
 }
