@@ -141,7 +141,7 @@ func TestArchivesRefused(t *testing.T) {
 	}
 	f := withArchive(finder(), "sub/shop.box", good)
 	for ref, want := range map[string]string{
-		"./none.box": "no such archive", "./out/x.box": "outside the checkout", "./boxes/web.box": "no such", "https://example.com/shop.box": "added before", "./empty/../../../x.box": "outside",
+		"./none.box": "no such archive", "./out/x.box": "outside the checkout", "./boxes/web.box": "no such", "https://example.com/shop.box": "no server can be asked", "./empty/../../../x.box": "outside",
 	} {
 		if _, err := f.Definition(t.Context(), ref, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)

@@ -27,6 +27,7 @@ func main() {
 
 // run is envy on the real process, with an engine of the caller's choice.
 func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
+	collectRarely()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	dir, err := os.Getwd()
@@ -48,6 +49,15 @@ func run(open func(cli.EngineOptions) (driver.Engine, error)) int {
 			return term.Open(os.Stdin, os.Stdout, os.Stderr, term.Options{Getenv: os.Getenv, NoColor: noColor})
 		},
 	})
+}
+
+// collectRarely spares a process that soon ends most of its collections of garbage, up to half a gibibyte, unless the
+// environment says how it is to be.
+func collectRarely() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(512 << 20)
+	}
 }
 
 func buildVersion() string {
