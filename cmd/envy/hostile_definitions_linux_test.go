@@ -2,8 +2,26 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
+	"testing"
 )
+
+// TestHostileListIsInTheDocs holds docs/security.md to the corpus.
+func TestHostileListIsInTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/security.md")
+	must(t, err)
+	all := slices.Concat(hostileSources(), hostileDefinitions(), hostileLocks())
+	if len(all) < 40 {
+		t.Errorf("there are %d", len(all))
+	}
+	for _, h := range all {
+		if !strings.Contains(string(page), "\n- "+h.name+"\n") {
+			t.Errorf("docs/security.md has no %q", h.name)
+		}
+	}
+}
 
 // from is a checkout whose one box is made from something.
 func from(source string) map[string]string {
