@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/envyhq/envy/boxes/lock"
+	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
@@ -128,8 +129,14 @@ func (s *session) lockUp(ctx context.Context, p *provision.Project, now settled)
 		return nil
 	}
 	changes, err := s.saveLocks(s.settledLocks(ctx, p, now, lockEdit{}))
-	if err != nil || len(changes) == 0 {
-		return err
+	if err != nil { // of a checkout that cannot be written, say: the boxes are up all the same
+		return s.view.Diagnostics(diag.List{{
+			Severity: diag.Warning, Summary: "what was settled could not be written down", Detail: err.Error(),
+			Hint: "the next up settles it anew; envy lock writes it once it can",
+		}})
+	}
+	if len(changes) == 0 {
+		return nil
 	}
 	return s.note(s.lockFiles.name + " has changed; commit it:\n  " + strings.Join(changes, "\n  "))
 }
