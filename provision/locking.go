@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/envyhq/envy/boxes/bootstrap"
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/apply"
@@ -90,7 +91,7 @@ func (g *planning) settleImages(ctx context.Context) []lock.Image {
 func (g *planning) origin(ctx context.Context, ref string, fact resource.ImageFact) (lock.Image, bool) {
 	digest := g.pulled[ref]
 	if digest == "" {
-		if digest = digestIn(ref, fact.Digests); digest == "" {
+		if digest = digestIn(ref, fact.Digests); digest == "" || ownBase(fact) {
 			return lock.Image{Reference: ref, Local: true}, true
 		}
 		_, err := g.env.Engine.Digest(ctx, pinned(ref, digest))
@@ -103,6 +104,12 @@ func (g *planning) origin(ctx context.Context, ref string, fact resource.ImageFa
 		}
 	}
 	return lock.Image{Reference: ref, Digest: digest}, true
+}
+
+// ownBase reports an image that envy made of packages, and nothing was put on: no registry need be asked about it.
+func ownBase(fact resource.ImageFact) bool {
+	_, made := fact.Labels[bootstrap.LabelSuite]
+	return made && len(fact.Layers) == 1
 }
 
 // digestIn is the digest that an engine has for a reference's repository, "" for none.
