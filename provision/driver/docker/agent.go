@@ -119,7 +119,11 @@ func (e *Engine) deliverAgent(ctx context.Context, v agentVolume, image string) 
 		return fmt.Errorf("pack the agent: %w", err)
 	}
 	e.removeStaleHelpers(ctx, v)
-	return e.unpack(ctx, v, image, v.name, wire.MountDir, archive)
+	err = e.unpack(ctx, v, image, v.name, wire.MountDir, archive)
+	if err != nil && strings.Contains(err.Error(), wire.Path+": file exists") {
+		return nil // another delivery was a moment faster: the final name stands for a whole file, whoever made it
+	}
+	return err
 }
 
 // unpack writes to a volume, as if it were at target, through a container that is never started: engines have no other
