@@ -121,7 +121,10 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 	defer state.Close()
 	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
 	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy " + command, Since: s.app.m.Now()}
-	unlock, err := state.Lock(ctx, locks, name, me, s.waiting("another envy in this checkout"))
+	unlock, err := state.Lock(ctx, locks, name, me, func(h hostfs.Holder) {
+		s.waited = true
+		s.waiting("another envy in this checkout")(h)
+	})
 	if err != nil {
 		return env, err
 	}

@@ -304,6 +304,36 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// An up that waited for another goes by what is there then: the lock that the other wrote, the Envfile that was edited.
+func TestWaitedUpReadsAnew(t *testing.T) {
+	m := newMachine(t, oneBox)
+	entered, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	slow := fake.Intercept(m.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
+		if c.Method == "CreateBox" {
+			once.Do(func() { close(entered); <-release })
+		}
+		return next(ctx)
+	})
+	first := &machine{t: t, dir: m.dir, env: m.env, engine: slow, signals: make(chan os.Signal)}
+	second := &machine{t: t, dir: m.dir, env: m.env, engine: m.engine, signals: make(chan os.Signal)}
+	codes := make(chan int, 2)
+	go func() { codes <- first.run("", "up") }()
+	<-entered
+	go func() { codes <- second.run("", "up") }()
+	second.err.await(t, "waiting for envy up")
+	m.write("Envfile", oneBox+strings.Replace("\n"+oneBox, "web", "api", 1))
+	close(release)
+	for range 2 {
+		if got := <-codes; got != 0 {
+			t.Errorf("exit code %d\n%s%s", got, first.err.String(), second.err.String())
+		}
+	}
+	if got := second.out.String(); !strings.Contains(got, "api") {
+		t.Errorf("the second brought up what it had read before it waited: %s", got)
+	}
+}
+
 // An up that changes nothing asks the engine as little as the reference allows (§7).
 func TestCallsOfAnUnchangedUp(t *testing.T) {
 	m := newMachine(t, `box "web" {

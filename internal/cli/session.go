@@ -43,6 +43,7 @@ type session struct {
 	about     resource.Engine // once it was pinged
 	progress  *view.Progress
 	unlock    func() error  // gives the lock back early
+	waited    bool          // for another envy in this checkout: what was read may be old
 	boxes     []*config.Box // of the Envfile, where check could read it
 	trust     *trustStore   // once the gate was asked
 	loaded    *provision.Project

@@ -95,22 +95,19 @@ func (a *app) reloadCommand() *cli.Command {
 
 // up is the call that up and reload share.
 func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provision.Confirm) error {
-	project, err := s.projectAsking(ctx)
+	project, err := s.allowed(ctx, o)
 	if err != nil {
-		return err
-	}
-	if err := project.Knows(o.Boxes); err != nil {
-		return err
-	}
-	if o.Push && project.Config.Cache == nil {
-		return &usageError{text: "--push needs a team cache, and the Envfile has none", hint: `cache { registry = "registry.example.com/team/cache" }`}
-	}
-	if err := s.gate(ctx, project.Config); err != nil {
 		return err
 	}
 	env, err := s.makingEnv(ctx, "up")
 	if err != nil {
 		return err
+	}
+	if s.waited { // that one may have settled what this one would settle anew
+		s.finder, s.packed = nil, nil
+		if project, err = s.allowed(ctx, o); err != nil {
+			return err
+		}
 	}
 	outcome, err := provision.Up(ctx, env, project, o, confirm)
 	if outcome != nil && (err == nil || outcome.Report != nil) { // it was let pass, and begun
@@ -120,6 +117,21 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 		return errors.Join(err, skipped(outcome))
 	}
 	return s.showUp(ctx, project, outcome)
+}
+
+// allowed is the project to be brought up, once the gate has let it pass.
+func (s *session) allowed(ctx context.Context, o provision.UpOptions) (*provision.Project, error) {
+	project, err := s.projectAsking(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := project.Knows(o.Boxes); err != nil {
+		return nil, err
+	}
+	if o.Push && project.Config.Cache == nil {
+		return nil, &usageError{text: "--push needs a team cache, and the Envfile has none", hint: `cache { registry = "registry.example.com/team/cache" }`}
+	}
+	return project, s.gate(ctx, project.Config)
 }
 
 // lockUp writes down what up has settled: what stands in the lock stays as it is.
