@@ -130,6 +130,7 @@ func (e *evaluation) checkProject(pr *Project) {
 	e.checkCycles(pr)
 	e.choosePrimary(pr)
 	e.checkAddresses(pr)
+	e.checkPlatforms(pr)
 	e.checkoutGate(pr)
 	e.writableGate(pr)
 }
@@ -307,6 +308,26 @@ func (e *evaluation) checkAddresses(pr *Project) {
 				e.p.errorf(n.attrs["ip"].at(), "`ip`: box %q has that address already", prior.Name)
 			}
 			holders[key] = b
+		}
+	}
+}
+
+// checkPlatforms refuses one reference for two platforms: the classic image store keeps one image under a name, so that the boxes
+// would take it from each other.
+func (e *evaluation) checkPlatforms(pr *Project) {
+	first := map[string]*Box{}
+	for _, b := range pr.Boxes {
+		if b.Image == "" || b.Platform == "" {
+			continue
+		}
+		prior := first[b.Image]
+		switch {
+		case prior == nil:
+			first[b.Image] = b
+		case prior.Platform != b.Platform:
+			d := e.p.errorf(e.file.root.find("box", b.Label).attrs["platform"].at(), "one image for two platforms is not built yet")
+			d.detail = fmt.Sprintf("box %q has %s for %s", prior.Name, prior.Image, prior.Platform)
+			d.hint = "a name of its own for each platform will do, as registries have them"
 		}
 	}
 }

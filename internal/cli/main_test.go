@@ -72,7 +72,10 @@ func newMachine(t *testing.T, envfile string) *machine {
 	root := t.TempDir()
 	m := &machine{
 		t: t, dir: filepath.Join(root, "shop"), engine: fake.New(fake.Options{Images: fake.Stock()}),
-		env:     map[string]string{"XDG_STATE_HOME": filepath.Join(root, "state"), "HOME": root},
+		env: map[string]string{
+			"HOME": root, "XDG_STATE_HOME": filepath.Join(root, "state"), "XDG_CACHE_HOME": filepath.Join(root, "cache"),
+			"XDG_DATA_HOME": filepath.Join(root, "data"), "XDG_CONFIG_HOME": filepath.Join(root, "config"),
+		},
 		signals: make(chan os.Signal, 4), left: make(chan int, 1),
 	}
 	if err := os.Mkdir(m.dir, 0o755); err != nil {

@@ -77,13 +77,7 @@ func elsewhere(t *testing.T, envfile string) *machine {
 	t.Helper()
 	m := newMachine(t, envfile)
 	m.engine = fake.New(fake.Options{})
-	m.apart()
 	return m
-}
-
-// apart gives a machine folders of its own for what is fetched and added.
-func (m *machine) apart() {
-	m.env["XDG_CACHE_HOME"], m.env["XDG_DATA_HOME"] = filepath.Join(m.env["HOME"], "cache"), filepath.Join(m.env["HOME"], "data")
 }
 
 // pushed is a machine whose box stands on a shelf, as this text in its environment.
@@ -93,7 +87,6 @@ func pushed(t *testing.T, at, text string) *machine {
   image = "debian:bookworm-slim"
   env   = { SAYS = "`+text+`" }
 }`)
-	m.apart()
 	m.want(0, "", "up")
 	m.want(0, "", "package", "--output", "web.box")
 	m.want(0, "", "box", "push", "web.box", at)
