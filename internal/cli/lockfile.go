@@ -284,6 +284,9 @@ func (s *session) checkLocked(p *provision.Project) error {
 				Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the image %s", s.lockFiles.name, b.Image), Hint: "envy lock settles it",
 			}
 			at := b.AttrRange("image")
+			if at.File == hostfs.EnvfileLocal {
+				d.Hint = "only " + at.File + " names it, and what is personal has no place in " + s.lockFiles.name
+			}
 			s.app.pointAt(&d, resource.Origin{File: at.File, Line: at.Start.Line})
 			list = append(list, d)
 		}
