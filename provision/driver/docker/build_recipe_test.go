@@ -175,8 +175,22 @@ func openDebian(t *testing.T) *Engine {
 	return e
 }
 
-func aptInput(secret string, packages ...string) recipe.Input {
-	return recipe.Input{From: debianImage, Manager: recipe.APT, Packages: packages, Cache: recipe.Cache{Secret: secret}}
+// ownDebian is an image of Debian that no run before this one built on: the classic builder would take its layers for
+// the ones that it is asked for.
+func ownDebian(t *testing.T, e *Engine) string {
+	t.Helper()
+	tag := imageTag(t, e, "debian")
+	err := e.Build(t.Context(), driver.Build{Tag: tag, Context: contextOf(map[string]string{
+		"Dockerfile": "FROM " + debianImage + "\nLABEL run=" + randomHex(8) + "\n",
+	})}, event.Discard{}, "image.x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tag
+}
+
+func aptInput(base, secret string, packages ...string) recipe.Input {
+	return recipe.Input{From: base, Manager: recipe.APT, Packages: packages, Cache: recipe.Cache{Secret: secret}}
 }
 
 // Two recipes on one base share what was downloaded, and nothing of it is in either image.
@@ -185,14 +199,15 @@ func TestPackagesOnDebian(t *testing.T) {
 	if manager, err := e.PackageManager(t.Context(), debianImage); err != nil || manager != recipe.APT {
 		t.Fatalf("package manager %q, %v", manager, err)
 	}
-	before, err := e.Image(t.Context(), debianImage, "")
+	base := ownDebian(t, e)
+	before, err := e.Image(t.Context(), base, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := randomHex(8)
 	trees := map[string][]string{}
 	for name, kit := range builders(t, e) {
-		first, _, rec, err := buildRecipe(t, e, kit, aptInput(secret, "hello", "ed"))
+		first, _, rec, err := buildRecipe(t, e, kit, aptInput(base, secret, "hello", "ed"))
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, output(rec))
 		}
@@ -223,7 +238,7 @@ func TestPackagesOnDebian(t *testing.T) {
 	if diff := cmp.Diff(trees["buildkit"], trees["classic"]); diff != "" {
 		t.Errorf("the two builders differ (-buildkit +classic):\n%s", diff)
 	}
-	_, _, rec, err := buildRecipe(t, e, true, aptInput(secret, "ed", "hello"))
+	_, _, rec, err := buildRecipe(t, e, true, aptInput(base, secret, "ed", "hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +249,7 @@ func TestPackagesOnDebian(t *testing.T) {
 
 func TestPackageThatIsNotThere(t *testing.T) {
 	e := openDebian(t)
-	in := aptInput("s", "hello", "no-such-package-of-ours", "two words")
+	in := aptInput(debianImage, "s", "hello", "no-such-package-of-ours", "two words")
 	in.Setups = []resource.SetupWanted{{Name: "later", Script: "true"}}
 	_, r, _, err := buildRecipe(t, e, builders(t, e)["buildkit"], in)
 	var failed *driver.BuildError
