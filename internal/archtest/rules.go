@@ -81,6 +81,7 @@ func definitions() []Layer {
 		{Dir: "boxes/bootstrap/mirrortest", Reason: "for tests of any package, so it knows none"},
 		{Dir: "boxes/git", May: []string{"boxes/source", "internal/version"}, Reason: "it reads strangers' repositories, so that it sees nothing but what to fetch"},
 		{Dir: "boxes/lock", Reason: "what was settled on is a value: it finds and fetches nothing"},
+		{Dir: "boxes/signature", May: []string{"boxes/registry"}, Reason: "who signed a digest: keys and a registry, and not what is signed"},
 		{Dir: "boxes/registry", Reason: "it speaks with strangers' registries, so that it sees nothing but what to ask for"},
 		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
 	}
