@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/distribution/reference"
 	"github.com/envyhq/envy/internal/diag"
@@ -50,6 +51,10 @@ func (e *evaluation) teamCache(pr *Project) {
 type User struct {
 	// Trust are the cache registries whose images count without the lock.
 	Trust []string
+	// Keys are files beside that one, each with a public key: what one of them signed counts without the lock too.
+	Keys []string
+	// Sign is the file beside it with the private key that signs what is pushed; "" for none.
+	Sign string
 }
 
 // Trusts reports whether images of a cache registry count without the lock.
@@ -58,16 +63,51 @@ func (u User) Trusts(registry string) bool { return contains(u.Trust, registry) 
 // ParseUser reads the user's own configuration, a file of literal values.
 func ParseUser(file Source) (User, diag.List) {
 	p := newProblems([]Source{file})
-	schema := &block{blocks: []*block{{name: "cache", attrs: []attribute{{name: "trust", kind: kindList, rule: cacheRegistry}}}}}
+	schema := &block{blocks: []*block{{name: "cache", attrs: []attribute{
+		{name: "trust", kind: kindList, rule: cacheRegistry},
+		{name: "keys", kind: kindList, rule: fileBeside},
+		{name: "sign", kind: kindString, rule: fileBeside},
+	}}}}
 	root, ok := parseLayer(p, schema, file)
 	if !ok {
 		return User{}, p.list()
 	}
 	var u User
-	if n := root.find("cache", ""); n != nil && n.attrs["trust"] != nil {
-		u.Trust = literalWords(p, n.attrs["trust"])
+	n := root.find("cache", "")
+	if n == nil {
+		return u, p.list()
+	}
+	if a := n.attrs["trust"]; a != nil {
+		u.Trust = literalWords(p, a)
+	}
+	if a := n.attrs["keys"]; a != nil {
+		u.Keys = literalWords(p, a)
+	}
+	if a := n.attrs["sign"]; a != nil {
+		u.Sign = literalWord(p, a)
 	}
 	return u, p.list()
+}
+
+// fileBeside is a file in the folder of the user's configuration.
+func fileBeside(s string) string {
+	if s == "" || strings.HasPrefix(s, ".") || strings.ContainsAny(s, "/\\") || strings.ContainsFunc(s, unicode.IsControl) {
+		return "the name of a file beside this one, without a folder"
+	}
+	return ""
+}
+
+// literalWord is a string that needs nothing to be known.
+func literalWord(p *problems, a *attr) string {
+	v, ok := literal(a.last().expr)
+	if !ok || v.IsNull() || v.Type() != cty.String {
+		p.errorf(a.at(), "`%s` wants a string, written out", a.name)
+		return ""
+	}
+	if want := a.schema.rule(v.AsString()); want != "" {
+		p.errorf(a.at(), "%q is not what `%s` wants", v.AsString(), a.name).detail = "expected " + want
+	}
+	return v.AsString()
 }
 
 // literalWords are strings that need nothing to be known.

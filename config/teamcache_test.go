@@ -51,6 +51,30 @@ func TestParseUser(t *testing.T) {
 	}
 }
 
+func TestParseUserKeys(t *testing.T) {
+	for src, wrong := range map[string]string{
+		`keys = ["team.pub", "old team.pub"]`: "",
+		`sign = "team.key"`:                   "",
+		`keys = ["../team.pub"]`:              "not what `keys` wants",
+		`keys = ["a/team.pub"]`:               "not what `keys` wants",
+		`keys = [".pub"]`:                     "not what `keys` wants",
+		`keys = [""]`:                         "not what `keys` wants",
+		`keys = "team.pub"`:                   "a list of strings",
+		`sign = "/team.key"`:                  "not what `sign` wants",
+		`sign = null`:                         "wants a string",
+		`sign = 1`:                            "wants a string",
+		`sign = env("X")`:                     "wants a string",
+	} {
+		got, list := config.ParseUser(config.Source{Name: "config.hcl", Data: []byte("cache {\n  " + src + "\n}\n")})
+		switch {
+		case wrong != "" && (!list.HasErrors() || !strings.Contains(list.Err().Error(), wrong)):
+			t.Errorf("%s: %v, want %q", src, list, wrong)
+		case wrong == "" && (list.HasErrors() || len(got.Keys) != 2 && got.Sign != "team.key"):
+			t.Errorf("%s: %+v, %v", src, got, list)
+		}
+	}
+}
+
 func TestTeamCache(t *testing.T) {
 	pr := load(t, values(), "cache {\n  registry = \"registry.example.com/${project.name}/cache\"\n}\nbox \"a\" {\n  image = \"debian\"\n}\n")
 	if pr.Cache == nil || pr.Cache.Registry != "registry.example.com/shop/cache" || pr.Cache.Range.Start.Line != 1 {

@@ -22,6 +22,11 @@ type TeamCache struct {
 	Locked func(tag string) string
 	// Trusts reports whether the user's own configuration trusts a registry. What is not locked counts only then.
 	Trusts func(registry string) bool
+	// Signed is nil where a key that the user's own configuration names signed the image with a digest, or the index that the
+	// reference means and that lists it; else it says why not. Such an image counts too. Nil itself: there are no keys.
+	Signed func(ctx context.Context, ref, digest string) error
+	// Sign signs what was pushed, under its reference with the digest. Nil: it is not signed.
+	Sign func(ctx context.Context, ref, digest string) error
 	// Look gives what a registry says of the image under a reference, of "os/architecture" where there are several, and
 	// the digest of that one; nil for nothing. Where it fails, or is nil, the engine says what it pulled: on some that
 	// is nothing, if they had the lower layers already.
@@ -45,10 +50,31 @@ func (g *planning) offered(tag string) string {
 			return c.Registry + "@" + digest
 		}
 	}
-	if team.Trusts == nil || !team.Trusts(c.Registry) {
+	if team.Signed == nil && !g.trusts(c.Registry) {
 		return ""
 	}
 	return cacheName(c.Registry, tag)
+}
+
+func (g *planning) trusts(registry string) bool {
+	return g.env.Team.Trusts != nil && g.env.Team.Trusts(registry)
+}
+
+// unsigned says why an image does not count, though it fits: neither the lock nor the user's trust in the registry vouches
+// for it, and no key of the user's does. digest is "" where the registry could not be read, which then speaks for nothing.
+func (g *planning) unsigned(ctx context.Context, w resource.ImageWanted, digest string) string {
+	if strings.Contains(w.Cached, "@") || g.trusts(g.project.Config.Cache.Registry) {
+		return ""
+	}
+	if digest == "" {
+		return "the team cache cannot be asked who signed what it has"
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	if err := g.env.Team.Signed(ctx, w.Cached, digest); err != nil {
+		return "what the team cache has does not count: " + err.Error()
+	}
+	return ""
 }
 
 // cacheName is the recipe's hash under the registry's name.
@@ -87,19 +113,22 @@ const lookLimit = 10 * time.Second
 // why not to. checked is false where it could not be read, which is the engine's to find out then.
 func (g *planning) lookAhead(ctx context.Context, w resource.ImageWanted, base resource.ImageFact) (ref string, checked bool, why string) {
 	if g.env.Team.Look == nil {
-		return w.Cached, false, ""
+		return w.Cached, false, g.unsigned(ctx, w, "")
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	looking, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	fact, digest, err := g.env.Team.Look(ctx, w.Cached, base.OS+"/"+base.Arch)
+	fact, digest, err := g.env.Team.Look(looking, w.Cached, base.OS+"/"+base.Arch)
 	switch {
 	case err != nil:
-		return w.Cached, false, ""
+		return w.Cached, false, g.unsigned(ctx, w, "")
 	case fact == nil:
 		return "", false, "the team cache does not have it"
 	}
 	if why := misfit(*fact, base, w.Spec); why != "" {
 		return "", false, "what the team cache has does not count: " + why
+	}
+	if why := g.unsigned(ctx, w, digest); why != "" {
+		return "", false, why
 	}
 	return g.project.Config.Cache.Registry + "@" + digest, true, ""
 }
@@ -248,7 +277,7 @@ func (g *planning) pushOne(ctx context.Context, tag, name string) error {
 		asking, cancel := context.WithTimeout(ctx, lookLimit)
 		digest, err := find(asking, name)
 		cancel()
-		if err == nil && digest != "" { // whom this machine does not reach the engine may: then the push tells
+		if err == nil && digest != "" && g.signedAlready(ctx, name, digest) { // whom this machine does not reach the engine may: then the push tells
 			g.note("%s is in the team cache already, %s@%s", tag, name, digest)
 			return nil
 		}
@@ -267,7 +296,26 @@ func (g *planning) pushOne(ctx context.Context, tag, name string) error {
 	if g.env.Team.Pushed != nil {
 		g.env.Team.Pushed(tag, digest)
 	}
+	if g.env.Team.Sign == nil {
+		return nil
+	}
+	if err := g.env.Team.Sign(ctx, name, digest); err != nil {
+		return fmt.Errorf("it was pushed, and is not signed: %w", err)
+	}
+	g.note("%s is signed in the team cache, %s", tag, digest)
 	return nil
+}
+
+// signedAlready: what is in the cache may stay there. Whoever signs what they push replaces what none of their keys signed by
+// what they have here; nobody signs what somebody else put there.
+func (g *planning) signedAlready(ctx context.Context, name, digest string) bool {
+	team := g.env.Team
+	if team.Sign == nil || team.Signed == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	return team.Signed(ctx, name, digest) == nil
 }
 
 func (g *planning) note(format string, args ...any) {

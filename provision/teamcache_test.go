@@ -311,6 +311,85 @@ func TestTeamCacheLooks(t *testing.T) {
 	}
 }
 
+// Where neither the lock nor the user's trust speaks for the cache, a signature must.
+func TestTeamCacheSigned(t *testing.T) {
+	unsigned := errors.New("nobody has signed it")
+	for name, tt := range map[string]struct {
+		signed error
+		look   error
+		trusts func(string) bool
+		locked bool
+		pulls  int
+		asked  int
+		note   string
+	}{
+		"signed":               {nil, nil, nil, false, 1, 1, "was taken from the team cache"},
+		"not signed":           {unsigned, nil, nil, false, 0, 1, "does not count: nobody has signed it"},
+		"trusted all the same": {unsigned, nil, trusting, false, 1, 0, "was taken from the team cache"},
+		"locked all the same":  {unsigned, nil, nil, true, 1, 0, "was taken from the team cache"},
+		"cannot be asked":      {nil, errors.New("not from here"), nil, false, 0, 0, "cannot be asked who signed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTeam(t)
+			c.run(UpOptions{})
+			made, err := c.engine.Image(t.Context(), c.recipe, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.clear()
+			asked := 0
+			c.env.Team = TeamCache{
+				Trusts: tt.trusts,
+				Locked: func(string) string {
+					if tt.locked {
+						return c.pushed
+					}
+					return ""
+				},
+				Look: func(context.Context, string, string) (*resource.ImageFact, string, error) {
+					return &made, c.pushed, tt.look
+				},
+				Signed: func(_ context.Context, ref, digest string) error {
+					if asked++; ref != cacheName(teamRegistry, c.recipe) || digest != c.pushed {
+						t.Errorf("asked for %s of %s", digest, ref)
+					}
+					return tt.signed
+				},
+			}
+			c.run(UpOptions{})
+			if c.pulls != tt.pulls || c.builds != 1-tt.pulls || asked != tt.asked || !strings.Contains(c.notes(), tt.note) {
+				t.Errorf("%d builds, %d pulls, asked %d times\n%s", c.builds, c.pulls, asked, c.notes())
+			}
+		})
+	}
+}
+
+// What is pushed is signed; what was there before, by somebody else, is not, but replaced.
+func TestPushSigned(t *testing.T) {
+	c := newTeam(t)
+	var signed []string
+	var mine error
+	c.env.Team.Find = func(context.Context, string) (string, error) { return "sha256:theirs", nil }
+	c.env.Team.Signed = func(context.Context, string, string) error { return mine }
+	c.env.Team.Sign = func(_ context.Context, ref, digest string) error {
+		signed = append(signed, ref+"@"+digest)
+		return nil
+	}
+	c.run(UpOptions{Push: true})
+	if len(signed) > 0 || !strings.Contains(c.notes(), "is in the team cache already") {
+		t.Errorf("signed %q\n%s", signed, c.notes())
+	}
+	mine = errors.New("nobody has signed it")
+	c.run(UpOptions{Push: true})
+	if want := []string{cacheName(teamRegistry, c.recipe) + "@" + c.pushed}; !slices.Equal(signed, want) {
+		t.Errorf("signed %q, want %q", signed, want)
+	}
+	c.env.Team.Sign = func(context.Context, string, string) error { return errors.New("no luck") }
+	if _, err := Up(t.Context(), c.env, c.load(cachedBox), UpOptions{Push: true}, yes); err == nil || !strings.Contains(err.Error(), "it was pushed, and is not signed: no luck") {
+		t.Errorf("a signature that fails: %v", err)
+	}
+}
+
 // An image under the name of the lock's versions must have them.
 func TestTeamCacheVersions(t *testing.T) {
 	c := newTeam(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/boxes/registry"
+	"github.com/envyhq/envy/boxes/signature"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
@@ -26,7 +27,7 @@ func (s *session) team(env *provision.Env) error {
 	if s.loaded == nil || s.loaded.Config.Cache == nil {
 		return nil
 	}
-	user, err := readUserConfig(s.place.caller)
+	user, keys, err := readUserConfig(s.place.caller)
 	if err != nil {
 		return err
 	}
@@ -59,6 +60,16 @@ func (s *session) team(env *provision.Env) error {
 			return factOf(image.Config), image.Digest, err
 		},
 	}
+	if len(keys.public) > 0 {
+		env.Team.Signed = func(ctx context.Context, ref, digest string) error {
+			return signature.Check(ctx, client(), ref, digest, keys.public)
+		}
+	}
+	if keys.sign != nil {
+		env.Team.Sign = func(ctx context.Context, ref, digest string) error {
+			return signature.Sign(ctx, client(), ref, digest, *keys.sign)
+		}
+	}
 	return nil
 }
 
@@ -88,20 +99,63 @@ func factOf(i registry.ImageConfig) *resource.ImageFact {
 	return f
 }
 
-// readUserConfig reads the user's own configuration; none says nothing. It decides what is trusted, so it must be the
-// user's own file that nobody else can write.
-func readUserConfig(caller hostfs.Caller) (config.User, error) {
-	folder, err := caller.FindDir(caller.Dirs.Config)
-	if err == nil {
-		defer folder.Close()
-		var data []byte
-		if data, err = folder.ReadOwn(userConfigName, config.MaxFileBytes); err == nil {
-			user, list := config.ParseUser(config.Source{Name: caller.Dirs.Config + "/" + userConfigName, Data: data})
-			return user, list.Err()
-		}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return config.User{}, nil
-	}
-	return config.User{}, fmt.Errorf("your configuration, %s/%s: %w", caller.Dirs.Config, userConfigName, err)
+// userKeys are the keys that the user's own configuration names.
+type userKeys struct {
+	public []signature.Key   // whose signatures count; that of sign is one of them
+	sign   *signature.Signer // nil for none
 }
+
+// readUserConfig reads the user's own configuration; none says nothing. It decides what is trusted, so it and the keys beside
+// it must be the user's own files that nobody else can write, and a private key one that nobody else can read.
+func readUserConfig(caller hostfs.Caller) (config.User, userKeys, error) {
+	user, keys, err := userConfigIn(caller)
+	if errors.Is(err, fs.ErrNotExist) && len(user.Keys) == 0 && user.Sign == "" {
+		return config.User{}, userKeys{}, nil
+	}
+	return user, keys, err
+}
+
+func userConfigIn(caller hostfs.Caller) (user config.User, keys userKeys, err error) {
+	wrong := func(name string, err error) error {
+		return fmt.Errorf("your configuration, %s/%s: %w", caller.Dirs.Config, name, err)
+	}
+	folder, err := caller.FindDir(caller.Dirs.Config)
+	if err != nil {
+		return user, keys, wrong(userConfigName, err)
+	}
+	defer folder.Close()
+	data, err := folder.ReadOwn(userConfigName, config.MaxFileBytes)
+	if err != nil {
+		return user, keys, wrong(userConfigName, err)
+	}
+	user, list := config.ParseUser(config.Source{Name: caller.Dirs.Config + "/" + userConfigName, Data: data})
+	if list.HasErrors() {
+		return user, keys, list.Err()
+	}
+	for _, name := range user.Keys {
+		data, err := folder.ReadOwn(name, maxKeyFile)
+		if err != nil {
+			return user, keys, wrong(name, err)
+		}
+		k, err := signature.ParsePublic(data)
+		if err != nil {
+			return user, keys, wrong(name, err)
+		}
+		keys.public = append(keys.public, k)
+	}
+	if user.Sign == "" {
+		return user, keys, nil
+	}
+	if data, err = folder.ReadSecret(user.Sign, maxKeyFile); err != nil {
+		return user, keys, wrong(user.Sign, err)
+	}
+	s, err := signature.ParsePrivate(data)
+	if err != nil {
+		return user, keys, wrong(user.Sign, err)
+	}
+	keys.sign, keys.public = &s, append(keys.public, s.Key())
+	return user, keys, nil
+}
+
+// maxKeyFile is the size, in bytes, of a file with a key.
+const maxKeyFile = 64 << 10

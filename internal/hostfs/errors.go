@@ -19,6 +19,8 @@ var (
 	ErrForeign = errors.New("belongs to another user")
 	// ErrExposed is a file that others may write, though it should be the caller's alone.
 	ErrExposed = errors.New("others may write it")
+	// ErrReadable is a file that others may read, though it holds a secret.
+	ErrReadable = errors.New("others may read it")
 	// errSwapped is what was replaced between a look at it and its opening.
 	errSwapped = errors.New("it was replaced while it was opened")
 	// ErrTooMany is a walk that met more entries than [MaxEntries].

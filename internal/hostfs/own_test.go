@@ -30,6 +30,17 @@ func TestReadOwn(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %v", name, data, err, want)
 		}
 	}
+	must(t, os.Chmod(filepath.Join(base, "state/trust/a"), 0o640))
+	if _, err := state.ReadSecret("trust/a", 0); !errors.Is(err, ErrReadable) {
+		t.Errorf("others may read it: %v", err)
+	}
+	must(t, os.Chmod(filepath.Join(base, "state/trust/a"), 0o600))
+	if data, err := state.ReadSecret("trust/a", 0); err != nil || string(data) != "mine" {
+		t.Errorf("a secret: %q, %v", data, err)
+	}
+	if _, err := state.ReadSecret("trust/open", 0); !errors.Is(err, ErrExposed) {
+		t.Errorf("others may write it: %v", err)
+	}
 	var large *TooLargeError
 	if _, err := state.ReadOwn("trust/a", 3); !errors.As(err, &large) {
 		t.Errorf("too large: %v", err)

@@ -199,6 +199,15 @@ func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
 // ReadOwn is ReadFile for what only the caller may have written. A link in any part of name is [ErrNotRegular] or
 // [ErrNotDirectory], a file of somebody else's [ErrForeign], and one that others may write [ErrExposed].
 func (t *Tree) ReadOwn(name string, limit int64) ([]byte, error) {
+	return t.readOwn(name, limit, 0o022)
+}
+
+// ReadSecret is ReadOwn for what nobody else may read either: such a file is [ErrReadable].
+func (t *Tree) ReadSecret(name string, limit int64) ([]byte, error) {
+	return t.readOwn(name, limit, 0o077)
+}
+
+func (t *Tree) readOwn(name string, limit int64, shut fs.FileMode) ([]byte, error) {
 	folder, err := t.descend(path.Dir(path.Clean(name)), nil)
 	if err != nil {
 		return nil, err
@@ -227,6 +236,8 @@ func (t *Tree) ReadOwn(name string, limit int64) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrForeign}
 	case info.Mode().Perm()&0o022 != 0:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrExposed}
+	case info.Mode().Perm()&shut != 0:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrReadable}
 	}
 	return readAll(f, name, limit)
 }

@@ -2,7 +2,12 @@ package e2e
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -55,16 +60,38 @@ func startRegistry(t *testing.T, address, dir string) (host string) {
 	}
 }
 
-// trusts writes the user's own configuration.
-func (p *project) trusts(registry string) {
+// configure writes what the user's own configuration says of the cache, with files beside it.
+func (p *project) configure(cache string, files map[string][]byte) {
 	p.t.Helper()
 	dir := filepath.Join(filepath.Dir(p.state), "config", "envy")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config.hcl"), []byte(fmt.Sprintf("cache {\n  trust = [%q]\n}\n", registry)), 0o600); err != nil {
-		p.t.Fatal(err)
+	all := map[string][]byte{"config.hcl": []byte("cache {\n  " + cache + "\n}\n")}
+	maps.Copy(all, files)
+	for name, data := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			p.t.Fatal(err)
+		}
 	}
+}
+
+// keyPair is a key for signatures, in PEM.
+func keyPair(t *testing.T) (private, public []byte) {
+	t.Helper()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: half})
 }
 
 // timedUp brings a box up, says how long it took, and gives the tag of its image, which goes with the test.
@@ -130,7 +157,8 @@ func TestTeamCache(t *testing.T) {
 		}
 		p.gone(recipe)
 	}
-	p.trusts(registry)
+	trust := fmt.Sprintf("trust = [%q]", registry)
+	p.configure(trust, nil)
 	if r := p.ok("plan"); !strings.Contains(r.stdout, "from the team cache, else built") {
 		t.Errorf("the plan does not say it:\n%s", r.stdout)
 	}
@@ -144,6 +172,31 @@ func TestTeamCache(t *testing.T) {
 	p.gone(recipe)
 	if os.Getenv("ENVY_TEAM_CACHE") != "" {
 		return // for others to take
+	}
+
+	// It is signed: then it counts without the lock and without trust in the registry, by that key alone.
+	private, public := keyPair(t)
+	p.configure(`sign = "team.key"`, map[string][]byte{"team.key": private})
+	recipe, said = p.timedUp("signed", "--push")
+	if !strings.Contains(said, "is signed in the team cache") {
+		t.Errorf("it was not signed:\n%s", said)
+	}
+	lock, err := os.ReadFile(filepath.Join(p.dir, "Envfile.lock"))
+	if err == nil {
+		err = os.Remove(filepath.Join(p.dir, "Envfile.lock"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.gone(recipe)
+	p.configure(`keys = ["team.pub"]`, map[string][]byte{"team.pub": public})
+	if recipe, said = p.timedUp("taken by its signature"); builtHere(said) || !strings.Contains(said, "was taken from the team cache") {
+		t.Errorf("it was signed, and not taken:\n%s", said)
+	}
+	p.gone(recipe)
+	p.configure(trust, nil)
+	if err := os.WriteFile(filepath.Join(p.dir, "Envfile.lock"), lock, 0o600); err != nil {
+		t.Fatal(err)
 	}
 
 	// Somebody puts another image there, under the same hash.
