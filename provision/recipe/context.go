@@ -81,14 +81,14 @@ func (c *Context) Paths() []string {
 	return out
 }
 
-// Hash is 64 hex digits over paths, modes, link targets and contents. Each file is read once; ctx is asked between two.
+// Hash is 64 hex digits over paths, modes, link targets and contents. Each file is read once; ctx ends that.
 func (c *Context) Hash(ctx context.Context) (string, error) {
 	sum := sha256.New()
 	for _, e := range c.entries {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		if err := hashEntry(sum, e); err != nil {
+		if err := hashEntry(ctx, sum, e); err != nil {
 			return "", fmt.Errorf("build context: %w", err)
 		}
 	}
@@ -96,7 +96,7 @@ func (c *Context) Hash(ctx context.Context) (string, error) {
 }
 
 // hashEntry frames every part by its length, so that no two listings give the same bytes.
-func hashEntry(sum hash.Hash, e entry) error {
+func hashEntry(ctx context.Context, sum hash.Hash, e entry) error {
 	var content []byte
 	if e.open != nil {
 		own := sha256.New()
@@ -104,7 +104,7 @@ func hashEntry(sum hash.Hash, e entry) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(own, r)
+		_, err = io.Copy(own, &reader{ctx, r})
 		if cerr := r.Close(); err == nil {
 			err = cerr
 		}
@@ -121,13 +121,37 @@ func hashEntry(sum hash.Hash, e entry) error {
 	return nil
 }
 
+// reader ends with a context: a file may be larger than anybody wants to wait for.
+type reader struct {
+	ctx  context.Context //nolint:containedctx // of one read
+	from io.Reader
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.from.Read(p)
+}
+
 // Tar gives a fresh stream. The same tree gives the same bytes on every host: no times, no owners.
 func (c *Context) Tar() (io.ReadCloser, error) { return newStream(c.entries), nil }
+
+// maxWork bounds the comparison of a tree's names with its patterns, in steps of some 50 ns at worst: a mebibyte of patterns
+// is small, and that many for each of ten thousand files is not. perLetter of them is what it costs to make a pattern ready.
+const (
+	maxWork   = 64_000_000
+	perLetter = 400
+)
 
 // lister walks a tree.
 type lister struct {
 	src      Source
 	patterns *patternmatcher.PatternMatcher
+	plain    int      // patterns
+	wild     int      // letters of patterns that have wildcards
+	work     int      // that is left
 	kept     []string // files that no pattern takes away
 	entries  []entry
 }
@@ -154,7 +178,23 @@ func newLister(src Source, dockerfile string, hidden []string) (*lister, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ignore, err)
 	}
-	return &lister{src: src, patterns: patterns, kept: []string{dockerfile, ignore}}, nil
+	l := &lister{src: src, patterns: patterns, work: maxWork, kept: []string{dockerfile, ignore}}
+	for _, p := range patterns.Patterns() {
+		if l.plain++; strings.ContainsAny(p.String(), `*?[\`) {
+			l.wild += len(p.String())
+		}
+	}
+	return l, l.spend(perLetter * l.wild)
+}
+
+// compare accounts for comparing a name with all patterns.
+func (l *lister) compare(name string) error { return l.spend(l.plain + l.wild*(len(name)/32+1)) }
+
+func (l *lister) spend(n int) error {
+	if l.work -= n; l.work < 0 {
+		return fmt.Errorf("%s has too many patterns for so many files: name folders as a whole", l.kept[1])
+	}
+	return nil
 }
 
 func (l *lister) list(dir string, above patternmatcher.MatchInfo) error {
@@ -164,6 +204,9 @@ func (l *lister) list(dir string, above patternmatcher.MatchInfo) error {
 	}
 	for _, item := range items {
 		name := path.Join(dir, item.Name())
+		if err := l.compare(name); err != nil {
+			return err
+		}
 		ignored, match, err := l.patterns.MatchesUsingParentResults(name, above)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
