@@ -99,11 +99,23 @@ func (f FS) ReadLink(name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
 	}
-	target, err := f.tree.readlink(name)
+	target, err := f.tree.ReadLink(name)
 	if err != nil {
 		return "", pathError("readlink", name, err)
 	}
 	return target, nil
+}
+
+// Below is [Tree.Sub]; nobody need close it. Unlike [fs.Sub]'s, no link leads out of it.
+func (f FS) Below(dir string) (fs.FS, error) {
+	if !fs.ValidPath(dir) {
+		return nil, &fs.PathError{Op: "sub", Path: dir, Err: fs.ErrInvalid}
+	}
+	sub, err := f.tree.Sub(dir)
+	if err != nil {
+		return nil, pathError("sub", dir, err)
+	}
+	return sub.FS(), nil
 }
 
 func pathError(op, name string, err error) error {

@@ -279,7 +279,8 @@ func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
 	return info, err
 }
 
-func (t *Tree) readlink(name string) (string, error) {
+// ReadLink gives the target of a link as it is written, wherever it leads.
+func (t *Tree) ReadLink(name string) (string, error) {
 	var target string
 	err := t.inside(name, func(rel string) (err error) {
 		target, err = t.root.Readlink(rel)

@@ -30,9 +30,19 @@ func (t *Tree) Walk(ctx context.Context, name string, visit func(Entry) error) e
 	return w.walk(ctx, path.Clean(name), visit)
 }
 
+// Walked is a tree that patterns are matched in: the host's, or one that somebody fetched.
+type Walked interface {
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	ReadLink(name string) (string, error)
+}
+
+var _ Walked = (*Tree)(nil)
+
 // walker counts what was met over several walks.
 type walker struct {
-	tree *Tree
+	tree Walked
 	left int
 }
 
@@ -92,7 +102,7 @@ func (w *walker) entry(name string, follow bool) (Entry, error) {
 	}
 	e.Info = info
 	if info.Mode()&fs.ModeSymlink != 0 {
-		e.Link, err = w.tree.readlink(name)
+		e.Link, err = w.tree.ReadLink(name)
 	}
 	return e, err
 }
@@ -105,7 +115,17 @@ func (w *walker) entry(name string, follow bool) (Entry, error) {
 // Directories themselves are not listed. unmatched are the patterns that name nothing. A pattern that leads outside
 // is an [OutsideError], a malformed one [path.ErrBadPattern].
 func (t *Tree) Match(ctx context.Context, dir string, patterns []string) (files []Entry, unmatched []string, err error) {
-	w := walker{tree: t, left: MaxEntries}
+	for _, pattern := range patterns {
+		if clean := path.Join(dir, pattern); path.IsAbs(pattern) || clean == ".." || strings.HasPrefix(clean, "../") {
+			return nil, nil, &OutsideError{Path: pattern, Tree: t.dir}
+		}
+	}
+	return Match(ctx, t, dir, patterns)
+}
+
+// Match is [Tree.Match] in any tree. A pattern that leads outside of it is [fs.ErrInvalid].
+func Match(ctx context.Context, tree Walked, dir string, patterns []string) (files []Entry, unmatched []string, err error) {
+	w := walker{tree: tree, left: MaxEntries}
 	seen := map[string]Entry{}
 	for _, pattern := range patterns {
 		found, err := w.match(ctx, dir, pattern)
@@ -130,8 +150,8 @@ func (t *Tree) Match(ctx context.Context, dir string, patterns []string) (files 
 
 func (w *walker) match(ctx context.Context, dir, pattern string) ([]Entry, error) {
 	clean := path.Join(dir, pattern)
-	if path.IsAbs(pattern) || clean == ".." || strings.HasPrefix(clean, "../") {
-		return nil, &OutsideError{Path: pattern, Tree: w.tree.dir}
+	if path.IsAbs(pattern) || !fs.ValidPath(clean) {
+		return nil, &fs.PathError{Op: "match", Path: pattern, Err: fs.ErrInvalid}
 	}
 	parts := strings.Split(clean, "/")
 	for _, p := range parts {

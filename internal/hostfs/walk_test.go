@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -164,5 +165,51 @@ func TestWalk(t *testing.T) {
 	w := walker{tree: tr, left: 3}
 	if err := w.walk(t.Context(), ".", func(Entry) error { return nil }); !errors.Is(err, ErrTooMany) {
 		t.Errorf("over the limit: %v", err)
+	}
+}
+
+// TestMatchElsewhere: a tree of another kind is matched as one of the host is.
+func TestMatchElsewhere(t *testing.T) {
+	t.Parallel()
+	tree := fstest.MapFS{
+		"a/x.go": {Data: []byte("x"), Mode: 0o755}, "a/b/y.go": {}, "a/l": {Data: []byte("b/y.go"), Mode: fs.ModeSymlink}, "z.go/in": {}, "a/.git/config": {},
+	}
+	files, unmatched, err := Match(t.Context(), tree, ".", []string{"a/**/*.go", "none", "a/l*"})
+	must(t, err)
+	var got []string
+	for _, f := range files {
+		got = append(got, f.Name+" "+f.Info.Mode().String()+" "+f.Link)
+	}
+	if diff := cmp.Diff([]string{"a/b/y.go ---------- ", "a/l L--------- b/y.go", "a/x.go -rwxr-xr-x "}, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"none"}, unmatched); diff != "" {
+		t.Error(diff)
+	}
+	for _, pattern := range []string{"../x", "/etc/*", "a/../../x"} {
+		if files, _, err := Match(t.Context(), tree, ".", []string{pattern}); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("%s: %v, %v", pattern, files, err)
+		}
+	}
+}
+
+// TestBelow: what a directory gives away keeps to it.
+func TestBelow(t *testing.T) {
+	t.Parallel()
+	f := walkTree(t).FS()
+	sub, err := f.Below("src")
+	must(t, err)
+	if _, err := fs.ReadFile(sub, "deep/b.go"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"to-out/f", "to-out", "../package.json"} {
+		if data, err := fs.ReadFile(sub, name); err == nil {
+			t.Errorf("%s: %q", name, data)
+		}
+	}
+	for _, dir := range []string{"..", "out", "package.json", "nowhere"} {
+		if sub, err := f.Below(dir); err == nil {
+			t.Errorf("%s: %v", dir, sub)
+		}
 	}
 }
