@@ -8,13 +8,15 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // files is a file system in memory. It is written by put and arrange, and read-only from then on.
 type files struct {
-	nodes map[string]*node
-	steps *int // that looking at links may still take while it is built, nil from then on: readers share nothing
+	nodes map[string]*node // by their path in the whole tree
+	root  string           // the directory that is seen, which no link leads out of
+	steps *int             // that looking at links may still take while it is built, nil from then on: readers share nothing
 }
 
 type node struct {
@@ -36,7 +38,7 @@ var (
 
 func newFiles() files {
 	steps := maxSteps
-	return files{nodes: map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}, steps: &steps}
+	return files{root: ".", nodes: map[string]*node{".": {name: ".", mode: fs.ModeDir | 0o755}}, steps: &steps}
 }
 
 // put is false for a path that is taken, or goes through what is no directory.
@@ -93,11 +95,17 @@ func (f files) checkLink(name, target string) string {
 	return ""
 }
 
-// resolve follows the links of a name, in all its parts. What is not there is followed by its letters, so that a name
-// that would leave the tree is found out whatever is missing on the way.
+// resolve is what a name leads to.
 func (f files) resolve(name string) (*node, error) {
+	_, n, err := f.follow(name)
+	return n, err
+}
+
+// follow follows the links of a name, in all its parts, and says where that is in the whole tree. What is not there is
+// followed by its letters, so that a name that would leave the tree is found out whatever is missing on the way.
+func (f files) follow(name string) (string, *node, error) {
 	todo := strings.Split(name, "/")
-	at, links, missing := ".", 0, false
+	at, links, missing := f.root, 0, false
 	for len(todo) > 0 {
 		part := todo[0]
 		todo = todo[1:]
@@ -105,8 +113,8 @@ func (f files) resolve(name string) (*node, error) {
 		case "", ".":
 			continue
 		case "..":
-			if at == "." {
-				return nil, errLeaves
+			if at == f.root {
+				return "", nil, errLeaves
 			}
 			at = path.Dir(at)
 			continue
@@ -121,22 +129,22 @@ func (f files) resolve(name string) (*node, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return nil, errLoop
+			return "", nil, errLoop
 		}
 		target := string(n.data)
 		if path.IsAbs(target) {
-			return nil, errLeaves
+			return "", nil, errLeaves
 		}
 		at = path.Dir(at)
 		todo = slices.Concat(strings.Split(target, "/"), todo)
 		if err := f.spend(len(todo)); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 	}
 	if n := f.nodes[at]; n != nil && !missing {
-		return n, nil
+		return at, n, nil
 	}
-	return nil, fs.ErrNotExist
+	return "", nil, fs.ErrNotExist
 }
 
 // spend bounds what links cost while a tree is built; later reads are bounded by maxLinks alone.
@@ -198,6 +206,22 @@ func (f files) Open(name string) (fs.File, error) {
 	return &openFile{Reader: bytes.NewReader(n.data), node: n}, nil
 }
 
+// Below is a directory as a tree of its own: unlike [fs.Sub]'s, no link leads out of it.
+func (f files) Below(dir string) (fs.FS, error) {
+	if !fs.ValidPath(dir) {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: fs.ErrInvalid}
+	}
+	at, n, err := f.follow(dir)
+	switch {
+	case err != nil:
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	case !n.mode.IsDir():
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	}
+	f.root = at
+	return f, nil
+}
+
 // ReadFile is the content of a file, in memory of its own.
 func (f files) ReadFile(name string) ([]byte, error) {
 	n, err := f.at("read", name, true)
@@ -217,7 +241,7 @@ func (f files) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if !n.mode.IsDir() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a directory")}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
 	return slices.Clone(n.children), nil
 }

@@ -73,3 +73,52 @@ func sha256hex(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
+
+// TestBelow: a directory of a tree is one of its own, which no link leads out of.
+func TestBelow(t *testing.T) {
+	r := newRepo(t)
+	r.commit(map[string]string{"a/b/c": "c", "a/d": "d", "e": "e", "to-b": "-> a/b", "a/up": "-> ../e", "a/in": "-> b/c", "a/b/back": "-> ../d", "a/folder": "-> ../a/b"})
+	tree, _, err := fetch(t, git.New(git.Config{Open: openFolder}), "git::file://"+r.dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := func(from interface {
+		Below(dir string) (fs.FS, error)
+	}, dir string) fs.FS {
+		t.Helper()
+		sub, err := from.Below(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sub
+	}
+	a := below(tree, "a")
+	for name, want := range map[string]string{"d": "d", "in": "c", "b/c": "c", "b/back": "d"} {
+		if got, err := fs.ReadFile(a, name); err != nil || string(got) != want {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	for _, name := range []string{"up", "folder", "folder/c", "../e", "/e"} {
+		if got, err := fs.ReadFile(a, name); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if l, err := fs.ReadLink(a, "up"); err != nil || l != "../e" {
+		t.Errorf("%q %v", l, err)
+	}
+	b := below(tree, "to-b")
+	if got, err := fs.ReadFile(b, "c"); err != nil || string(got) != "c" {
+		t.Errorf("behind a link: %q %v", got, err)
+	}
+	if got, err := fs.ReadFile(b, "back"); err == nil {
+		t.Errorf("behind a link, and out: %q", got)
+	}
+	if list, err := fs.ReadDir(a, "."); err != nil || len(list) != 5 {
+		t.Error(list, err)
+	}
+	for _, dir := range []string{"e", "a/d", "nowhere", "..", "/", "a/../a"} {
+		if sub, err := tree.Below(dir); err == nil {
+			t.Errorf("%s: %v", dir, sub)
+		}
+	}
+}
