@@ -45,7 +45,7 @@ type Finder struct {
 	// locked manifest's digest where there is one. Nil refuses them.
 	Web func(ctx context.Context, src source.Archive, locked string) (*archive.Head, error)
 	// Outside opens a directory outside the checkout; nil refuses them.
-	Outside func(dir string) (fs.FS, error)
+	Outside func(dir string) (config.Tree, error)
 	// Trusts reports whether the user allows what a definition asks for. Nil allows nothing.
 	Trusts func(config.GateEntry) bool
 	// Lock is what was settled on before, and Locked refuses what it does not have (--locked).
@@ -134,6 +134,7 @@ func (f *Finder) directory(ref string, by *config.Definition) (*config.Definitio
 		file := path.Join(path.Dir(by.File), ref, config.DefinitionFile)
 		return read(by.Tree, &config.Definition{
 			ID: by.ID + " " + folder, Tree: by.Tree, Folder: folder, File: file, Unquoted: by.Unquoted, Image: by.Image,
+			Content: by.Content, Place: by.Place,
 		})
 	}
 	if f.Files == nil {

@@ -23,6 +23,7 @@ func (f *Finder) outside(ref, dir string) (*config.Definition, error) {
 		return nil, &config.DefinitionError{Class: diag.Failed, Summary: fmt.Sprintf("%s: %v", shorten(ref), err)}
 	}
 	return read(tree, &config.Definition{
-		ID: "directory " + dir, Tree: tree, Folder: ".", File: path.Join(ref, config.DefinitionFile), Asks: &asks, Unquoted: true,
+		ID: "directory " + dir, Tree: tree, Content: tree, Place: dir, Folder: ".", File: path.Join(ref, config.DefinitionFile), Asks: &asks,
+		Unquoted: true,
 	})
 }

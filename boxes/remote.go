@@ -100,7 +100,7 @@ func (f *Finder) repository(ctx context.Context, src source.Git) (*config.Defini
 		}
 	})
 	return read(got.tree, &config.Definition{
-		ID: id, Tree: got.tree, Folder: got.tree.Dir, File: path.Join(shownRepository(src, got.pin), src.Dir, config.DefinitionFile),
+		ID: id, Tree: got.tree, Content: got.tree, Folder: got.tree.Dir, File: path.Join(shownRepository(src, got.pin), src.Dir, config.DefinitionFile),
 		Asks: asks, Unquoted: src.Scheme == "file",
 	})
 }

@@ -95,11 +95,16 @@ func TestFetchErrors(t *testing.T) {
 	}
 }
 
+// folder is a directory outside.
+type folder struct{ fstest.MapFS }
+
+func (f folder) Below(dir string) (fs.FS, error) { return fs.Sub(f.MapFS, dir) }
+
 // TestOutside: a directory outside is opened once it is allowed; what it names stays in it.
 func TestOutside(t *testing.T) {
 	f := finder()
-	f.Outside = func(dir string) (fs.FS, error) {
-		return fstest.MapFS{"box.hcl": {Data: []byte("box { image = \"x\" }")}, "sub/box.hcl": {Data: []byte("box {}")}}, nil
+	f.Outside = func(dir string) (config.Tree, error) {
+		return folder{fstest.MapFS{"box.hcl": {Data: []byte("box { image = \"x\" }")}, "sub/box.hcl": {Data: []byte("box {}")}}}, nil
 	}
 	_, err := f.Definition(t.Context(), "./out", nil)
 	var untrusted *config.UntrustedError
@@ -111,7 +116,7 @@ func TestOutside(t *testing.T) {
 	if err != nil || def.Dir != "" || !def.Unquoted || *def.Asks != untrusted.Asks {
 		t.Fatal(def, err)
 	}
-	if sub, err := f.Definition(t.Context(), "./sub", def); err != nil || sub.Dir != "" || !sub.Unquoted {
+	if sub, err := f.Definition(t.Context(), "./sub", def); err != nil || sub.Dir != "" || !sub.Unquoted || sub.Content == nil || sub.Place != "/outside" {
 		t.Error(sub, err)
 	}
 	for _, ref := range []string{"..", "../x", "./../../etc"} {

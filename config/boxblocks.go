@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -21,7 +23,7 @@ func (r *boxReader) build(v values, at diag.Range) {
 	}
 	m := v.module("context")
 	if m.elsewhere() {
-		r.e.p.notBuilt(v.at("context"), "a build in a definition from elsewhere")
+		r.buildElsewhere(v, m, b, written)
 		return
 	}
 	dir, _ := r.e.folder(m)
@@ -32,12 +34,54 @@ func (r *boxReader) build(v values, at diag.Range) {
 			r.e.p.errorf(v.at("context"), "no such directory: %s", v.shown("context", written))
 		case !b.Context.Dir:
 			r.e.p.errorf(v.at("context"), "%s is no directory", v.shown("context", written))
-		case !v.failed["dockerfile"] && !r.e.host.isFile(path.Join(b.Context.Rel, b.Dockerfile)):
+		case !v.failed["dockerfile"] && !isFile(r.e.v.Files, path.Join(b.Context.Rel, b.Dockerfile)):
 			r.e.p.errorf(v.at("dockerfile"), "no file %s in the context %s", v.shown("dockerfile", b.Dockerfile), v.shown("context", written))
 		}
 	}
 	r.b.Build = b
 	r.e.contextGate(r.plan.name, b, v.at("context"))
+}
+
+// buildElsewhere is a build whose context lies in the tree of a definition from elsewhere.
+func (r *boxReader) buildElsewhere(v values, m *module, b *Build, written string) {
+	if !r.takes(m, v.at("context"), "built") || v.failed["context"] {
+		return
+	}
+	name, err := r.e.host.of(m).inside(written)
+	if err != nil {
+		r.e.p.errorf(v.at("context"), "`context`: %s", tellable(err, v.quiet["context"]))
+		return
+	}
+	b.Tree, b.Definition, b.Context = m.def.Content, m.def.ID, Path{Written: written, Location: Location{Rel: name}}
+	info, err := b.Tree.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.e.p.errorf(v.at("context"), "no such directory: %s", v.shown("context", written))
+	case err != nil:
+		r.e.p.errorf(v.at("context"), "`context`: %s", tellable(r.e.host.readError(written, err), v.quiet["context"]))
+	case !info.IsDir():
+		r.e.p.errorf(v.at("context"), "%s is no directory", v.shown("context", written))
+	case !v.failed["dockerfile"] && !isFile(b.Tree, path.Join(name, b.Dockerfile)):
+		r.e.p.errorf(v.at("dockerfile"), "no file %s in the context %s", v.shown("dockerfile", b.Dockerfile), v.shown("context", written))
+	}
+	if m.def.Place != "" {
+		b.Context.Path = path.Join(m.def.Place, name)
+		r.e.contextGate(r.plan.name, b, v.at("context"))
+	}
+	r.b.Build = b
+}
+
+// takes reports whether the files of a definition from elsewhere can be had for builds; where not, that is reported.
+func (r *boxReader) takes(m *module, at hcl.Range, what string) bool {
+	if m.def.Content != nil {
+		return true
+	}
+	whose := "a definition of the catalogue"
+	if m.def.Image != "" {
+		whose = "the definition of an archive, which has its image with it"
+	}
+	r.e.p.errorf(at, "nothing is %s from the files of %s", what, whose).hint = "a definition in a repository or a directory may"
+	return false
 }
 
 // hostPath resolves a path: relative ones from a directory, ~/ from the caller's home.
@@ -136,8 +180,10 @@ func (r *boxReader) file(v values, at diag.Range) {
 }
 
 func (r *boxReader) setup(v values, at diag.Range) {
+	m := v.module("inputs")
+	_, folder := r.e.folder(m)
 	s := &Setup{
-		Label: v.node.label, Run: v.str("run"), User: v.str("user"), Inputs: r.inputs(v, v.module("inputs")),
+		Label: v.node.label, Run: v.str("run"), User: v.str("user"), Inputs: r.inputs(v, m), Folder: folder,
 		Packages: packages(v.words("packages")), Range: at, RunRange: toRange(v.at("run")),
 	}
 	env, _ := get[[]EnvVar](v, "env")
@@ -147,6 +193,9 @@ func (r *boxReader) setup(v values, at diag.Range) {
 			continue
 		}
 		s.Env = append(s.Env, Pair{Key: entry.Name, Value: entry.Value.Value, Range: entry.Range})
+	}
+	if m.elsewhere() {
+		s.Tree = m.def.Content
 	}
 	if s.Run == "" && !v.failed["run"] && len(s.Packages) == 0 && !v.failed["packages"] {
 		r.e.p.errorf(v.node.header, "setup %q needs `run` or `packages`", s.Label)
@@ -173,12 +222,11 @@ func (r *boxReader) provision(v values, at diag.Range) {
 	r.b.Provisioners = append(r.b.Provisioners, p)
 }
 
-// inputs makes patterns relative to the inside root; one that leaves it is an error. m is the definition whose folder they
+// inputs makes patterns relative to the inside root, or to the definition's tree; one that leaves it is an error. m is the definition whose folder they
 // start from; nil: the Envfile's.
 func (r *boxReader) inputs(v values, m *module) []Input {
 	var list []Input
-	if m.elsewhere() && len(v.words("inputs")) > 0 {
-		r.e.p.notBuilt(v.at("inputs"), "`inputs` in a definition from elsewhere")
+	if m.elsewhere() && len(v.words("inputs")) > 0 && !r.takes(m, v.at("inputs"), "taken") {
 		return nil
 	}
 	for _, w := range v.words("inputs") {

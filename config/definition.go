@@ -39,6 +39,10 @@ type Definition struct {
 	// Tree holds the files that its expressions read, and Folder is where box.hcl lies in it.
 	Tree   fs.FS
 	Folder string
+	// Content is that tree for builds and setups of a definition from elsewhere; nil where they can take nothing of it.
+	Content Tree
+	// Place is where the tree lies on the host, for one that lies there outside the checkout.
+	Place string
 	// Dir is that folder as a path on the host, for a definition of the checkout. Without one the definition comes from
 	// elsewhere, and sees only what `with` gives it.
 	Dir string
@@ -49,6 +53,15 @@ type Definition struct {
 	// Image, unless it is "", is the one image that its box may have, written out, because it came with the definition: then
 	// that has no build either.
 	Image string
+}
+
+// Tree holds the files of a definition from elsewhere. Nothing that is read through it lies outside of it.
+type Tree interface {
+	fs.ReadDirFS
+	fs.StatFS
+	fs.ReadLinkFS
+	// Below is a directory as a tree of its own, which no link leads out of.
+	Below(dir string) (fs.FS, error)
 }
 
 // DefinitionError says why there is no definition.

@@ -161,9 +161,9 @@ func (h *hostFunctions) key(name string) string {
 	return name
 }
 
-// isFile reports whether a name relative to the inside root is a regular file.
-func (h *hostFunctions) isFile(name string) bool {
-	info, err := fs.Stat(h.e.v.Files, name)
+// isFile reports whether a name is a regular file.
+func isFile(tree fs.FS, name string) bool {
+	info, err := fs.Stat(tree, name)
 	return err == nil && info.Mode().IsRegular()
 }
 

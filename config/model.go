@@ -197,7 +197,11 @@ type NetworkMode struct {
 
 // Build makes a box's base from a Dockerfile.
 type Build struct {
-	Context    Path
+	Context Path
+	// Tree holds the context where a definition from elsewhere has it: Context.Rel is its directory in it. Nil: it lies at
+	// Context.Path on the host.
+	Tree       Tree
+	Definition string // whose tree it is, by its id
 	Dockerfile string // relative to the context; default "Dockerfile"
 	Target     string
 	Args       []Pair // sorted
@@ -316,6 +320,8 @@ type Setup struct {
 	Env      []Pair   // sorted
 	Unset    []string // names that the image sets and the script does not see
 	Inputs   []Input
+	Tree     Tree   // of a definition from elsewhere, that the inputs lie in; nil: the checkout
+	Folder   string // that the script sees its inputs relative to: the Envfile's, or the definition's
 	Packages []Package
 	Range    diag.Range
 	RunRange diag.Range
@@ -323,8 +329,8 @@ type Setup struct {
 
 // Input is a file, a directory or a pattern with * and **, slash-separated.
 type Input struct {
-	Pattern string // relative to the inside root, clean
-	Written string // relative to the Envfile
+	Pattern string // relative to the inside root, or to the root of the setup's tree; clean
+	Written string // relative to the Envfile, or the definition
 	Range   diag.Range
 }
 

@@ -47,9 +47,13 @@ func (c *checkout) Resolve(p string) config.Location {
 	return loc
 }
 
-func (c *checkout) Match(_ context.Context, patterns []string) (files []HostFile, unmatched []string, err error) {
+func (c *checkout) Match(_ context.Context, in config.Tree, patterns []string) (files []HostFile, unmatched []string, err error) {
+	var where fs.FS = c.MapFS
+	if in != nil {
+		where = in
+	}
 	for _, p := range patterns {
-		hits, err := fs.Glob(c.MapFS, p)
+		hits, err := fs.Glob(where, p)
 		if err != nil {
 			return nil, nil, err
 		}

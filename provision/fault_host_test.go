@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/driver/fake"
 	"github.com/envyhq/envy/provision/recipe"
 )
@@ -15,11 +16,11 @@ type brokenHost struct {
 	breaks func() error // asked before each call
 }
 
-func (h *brokenHost) Match(ctx context.Context, patterns []string) ([]HostFile, []string, error) {
+func (h *brokenHost) Match(ctx context.Context, tree config.Tree, patterns []string) ([]HostFile, []string, error) {
 	if err := h.breaks(); err != nil {
 		return nil, nil, err
 	}
-	return h.Host.Match(ctx, patterns)
+	return h.Host.Match(ctx, tree, patterns)
 }
 
 func (h *brokenHost) Open(name string) (io.ReadCloser, error) {

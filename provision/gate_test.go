@@ -251,7 +251,7 @@ func (u unread) Tree(string) (recipe.Source, error) {
 	return nil, errors.New("no")
 }
 
-func (u unread) Match(context.Context, []string) ([]HostFile, []string, error) {
+func (u unread) Match(context.Context, config.Tree, []string) ([]HostFile, []string, error) {
 	u.t.Error("the inputs are read")
 	return nil, nil, errors.New("no")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,11 +13,16 @@ import (
 	"github.com/envyhq/envy/config"
 )
 
-// maxInput bounds a file that a setup takes into the image's build, in bytes; provisioners' inputs are only hashed.
-const maxInput = 64 << 20
+// What a setup takes into the image's build is held in memory: maxInput bounds a file of it and maxInputs all of them, in
+// bytes. Provisioners' inputs are only hashed.
+const (
+	maxInput  = 64 << 20
+	maxInputs = 256 << 20
+)
 
-// match lists the files of inputs; a pattern that matches nothing is a mistake of the Envfile.
-func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile {
+// match lists the files of inputs, in a definition's tree or, where that is nil, the checkout; a pattern that matches nothing
+// is a mistake.
+func (l *lowering) match(ctx context.Context, tree config.Tree, inputs []config.Input) []HostFile {
 	if len(inputs) == 0 {
 		return nil
 	}
@@ -24,7 +30,7 @@ func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile 
 	for i, in := range inputs {
 		patterns[i] = in.Pattern
 	}
-	files, unmatched, err := l.host.Match(ctx, patterns)
+	files, unmatched, err := l.host.Match(ctx, tree, patterns)
 	if err != nil {
 		l.fail(inputs[0].Range, "inputs cannot be read", err.Error(), "")
 		return nil
@@ -32,9 +38,12 @@ func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile 
 	for _, u := range unmatched {
 		for _, in := range inputs {
 			if in.Pattern == u {
-				l.fail(in.Range, fmt.Sprintf("input %q matches no file", in.Written), "inputs are files, folders or patterns with * and **, relative to the Envfile", "")
+				l.fail(in.Range, fmt.Sprintf("input %q matches no file", in.Written), "inputs are files, folders or patterns with * and **, relative to the Envfile or the definition", "")
 			}
 		}
+	}
+	if tree != nil {
+		return files
 	}
 	own := l.folder + lock.NameFor(l.project.File) // what up writes is no input of what it makes, unless it is named
 	if slices.Contains(patterns, own) {
@@ -45,7 +54,7 @@ func (l *lowering) match(ctx context.Context, inputs []config.Input) []HostFile 
 
 // hashInputs is over names, modes and contents, streamed.
 func (l *lowering) hashInputs(ctx context.Context, inputs []config.Input) string {
-	files := l.match(ctx, inputs)
+	files := l.match(ctx, nil, inputs)
 	if len(inputs) == 0 {
 		return ""
 	}
@@ -76,15 +85,38 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-func readAll(h Host, name string) ([]byte, error) {
-	r, err := h.Open(name)
+// readInput reads a file that match has listed, of at most limit bytes.
+func (l *lowering) readInput(tree config.Tree, name string, limit int) ([]byte, error) {
+	r, err := l.openInput(tree, name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
-	if err == nil && len(data) > maxInput {
+	data, err := io.ReadAll(io.LimitReader(r, int64(min(limit, maxInput))+1))
+	switch {
+	case err != nil:
+	case len(data) > maxInput:
 		err = fmt.Errorf("%s is over %d MiB", name, maxInput>>20)
+	case len(data) > limit:
+		err = fmt.Errorf("the setup's inputs come to more than %d MiB", maxInputs>>20)
 	}
 	return data, err
+}
+
+func (l *lowering) openInput(tree config.Tree, name string) (io.ReadCloser, error) {
+	if tree == nil {
+		return l.host.Open(name)
+	}
+	f, err := tree.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

@@ -260,14 +260,15 @@ func (l *lowering) fail(r diag.Range, summary, detail, hint string) {
 func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec, resource.BuildWanted) {
 	x := b.Build
 	wanted := resource.BuildWanted{Dir: x.Context.Path, Dockerfile: x.Dockerfile, Target: x.Target, Args: pairs(x.Args)}
-	key := x.Context.Path + "\x00" + x.Dockerfile
+	help := "context is a folder of the checkout with a Dockerfile in it; dockerfile is relative to it"
+	if x.Tree != nil {
+		wanted.Definition, wanted.Dir = x.Definition, x.Context.Rel
+		help = "context is a folder of the definition's own files with a Dockerfile in it; dockerfile is relative to it"
+	}
+	key := wanted.Definition + "\x00" + wanted.Dir + "\x00" + x.Dockerfile
 	spec, known := l.builds[key]
 	if !known {
-		tree, err := l.host.Tree(x.Context.Path)
-		var c *recipe.Context
-		if err == nil {
-			c, err = recipe.NewContext(tree, x.Dockerfile, lockIn(l.project, x.Context.Path)...)
-		}
+		c, err := contextOf(l.host, l.project, x)
 		if err == nil {
 			spec.Context, err = c.Hash(ctx)
 		}
@@ -277,7 +278,7 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 			spec.Dockerfile = resource.Digest(text)
 		}
 		if err != nil {
-			l.fail(x.Range, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), "context is a folder of the checkout with a Dockerfile in it; dockerfile is relative to it")
+			l.fail(x.Range, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), help)
 			if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 				last := &l.diags[len(l.diags)-1]
 				last.Class, last.Hint = diag.Refused, refused.Hint
@@ -289,16 +290,41 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 	return spec, wanted
 }
 
+// contextOf opens a build's context, where it lies on the host or in a definition's tree.
+func contextOf(host Host, p *config.Project, x *config.Build) (*recipe.Context, error) {
+	if x.Tree == nil {
+		tree, err := host.Tree(x.Context.Path)
+		if err != nil {
+			return nil, err
+		}
+		return recipe.NewContext(tree, x.Dockerfile, lockIn(p, x.Context.Path)...)
+	}
+	sub, err := x.Tree.Below(x.Context.Rel)
+	if err != nil {
+		return nil, err
+	}
+	tree, ok := sub.(recipe.Source)
+	if !ok {
+		return nil, fmt.Errorf("the files of %s cannot be listed", x.Definition)
+	}
+	return recipe.NewContext(tree, x.Dockerfile)
+}
+
 func (l *lowering) setup(ctx context.Context, x *config.Setup) resource.SetupWanted {
 	w := resource.SetupWanted{Name: x.Label, Script: x.Run, User: x.User, Env: pairs(x.Env), Unset: x.Unset}
-	for _, f := range l.match(ctx, x.Inputs) {
-		data, err := readAll(l.host, f.Name)
+	folder, left := "", maxInputs
+	if x.Folder != "." && x.Folder != "" {
+		folder = x.Folder + "/"
+	}
+	for _, f := range l.match(ctx, x.Tree, x.Inputs) {
+		data, err := l.readInput(x.Tree, f.Name, left)
 		if err != nil {
 			l.fail(x.Range, fmt.Sprintf("an input of setup %q cannot be read", x.Label), err.Error(), "")
-			continue
+			break
 		}
+		left -= len(data)
 		w.Inputs = append(w.Inputs, resource.InputFile{
-			Path: strings.TrimPrefix(f.Name, l.folder), Mode: uint32(f.Mode.Perm()), Content: data,
+			Path: strings.TrimPrefix(f.Name, folder), Mode: uint32(f.Mode.Perm()), Content: data,
 		})
 	}
 	return w

@@ -261,7 +261,7 @@ func (l *lowering) health(b *config.Box, s *resource.BoxSpec) {
 
 // contextNote: a box that can write into its own build context changes its image by doing so.
 func contextNote(b *config.Box) []string {
-	if b.Build == nil {
+	if b.Build == nil || b.Build.Context.Path == "" {
 		return nil
 	}
 	for _, x := range b.Shares {

@@ -20,9 +20,10 @@ import (
 
 // Host is what the use cases need of the caller's machine.
 type Host interface {
-	// Match lists the files of input patterns, relative to the inside root, sorted, with those that matched nothing.
-	Match(ctx context.Context, patterns []string) (files []HostFile, unmatched []string, err error)
-	// Open opens a file that Match named.
+	// Match lists the files of input patterns, sorted, with those that matched nothing: in a tree, or, where that is nil, in
+	// the inside root.
+	Match(ctx context.Context, tree config.Tree, patterns []string) (files []HostFile, unmatched []string, err error)
+	// Open opens a file that Match named in the inside root.
 	Open(name string) (io.ReadCloser, error)
 	// Tree is a build context's folder, by its path on the host.
 	Tree(path string) (recipe.Source, error)
@@ -44,7 +45,7 @@ type Host interface {
 
 // HostFile is a file of an input pattern.
 type HostFile struct {
-	Name string // relative to the inside root, slash-separated
+	Name string // relative to the root of where it was looked for, slash-separated
 	Mode fs.FileMode
 	Link string // target of a link, which is not followed
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/plan"
@@ -74,11 +75,11 @@ func imageLabels(spec resource.ImageSpec) map[string]string {
 
 // Build implements apply.Host: a build {}.
 func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Build, error) {
-	tree, err := h.g.env.Host.Tree(w.Build.Dir)
-	if err != nil {
-		return driver.Build{}, err
+	written := writtenBuild(h.g.project.Config, w.Build)
+	if written == nil {
+		return driver.Build{}, fmt.Errorf("the Envfile has no build of %s", w.Build.Dir)
 	}
-	c, err := recipe.NewContext(tree, w.Build.Dockerfile, lockIn(h.g.project.Config, w.Build.Dir)...)
+	c, err := contextOf(h.g.env.Host, h.g.project.Config, written)
 	if err != nil {
 		return driver.Build{}, err
 	}
@@ -91,6 +92,20 @@ func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Bui
 		Tag: w.Reference, Dockerfile: c.Dockerfile(), Context: c.Tar, Args: args, Target: w.Build.Target, Platform: w.Spec.Platform,
 		Labels: imageLabels(resource.ImageSpec{Build: w.Spec.Build, Platform: w.Spec.Platform}), NoCache: h.g.options.Build,
 	}, nil
+}
+
+// writtenBuild is the build {} that a wanted one was lowered from, or another one of the same files.
+func writtenBuild(p *config.Project, w *resource.BuildWanted) *config.Build {
+	for _, b := range p.Boxes {
+		x := b.Build
+		if x == nil || x.Dockerfile != w.Dockerfile {
+			continue
+		}
+		if x.Tree == nil && w.Definition == "" && x.Context.Path == w.Dir || x.Tree != nil && x.Definition == w.Definition && x.Context.Rel == w.Dir {
+			return x
+		}
+	}
+	return nil
 }
 
 // Prepare implements apply.Host: sources that must exist, and mount points inside shares, made by the caller so that no

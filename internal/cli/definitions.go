@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -54,7 +53,7 @@ func (s *session) trusts(e config.GateEntry) bool {
 }
 
 // openOutside opens a directory outside the checkout, which no link leads out of.
-func (s *session) openOutside(dir string) (fs.FS, error) {
+func (s *session) openOutside(dir string) (config.Tree, error) {
 	tree, err := hostfs.OpenTree(dir)
 	if err != nil {
 		return nil, err

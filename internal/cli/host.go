@@ -31,8 +31,15 @@ func (h *host) resolve(path string) (hostfs.Place, error) {
 }
 
 // Match implements provision.Host.
-func (h *host) Match(ctx context.Context, patterns []string) ([]provision.HostFile, []string, error) {
-	entries, unmatched, err := h.checkout.Match(ctx, ".", patterns)
+func (h *host) Match(ctx context.Context, tree config.Tree, patterns []string) ([]provision.HostFile, []string, error) {
+	var entries []hostfs.Entry
+	var unmatched []string
+	var err error
+	if tree == nil {
+		entries, unmatched, err = h.checkout.Match(ctx, ".", patterns)
+	} else {
+		entries, unmatched, err = hostfs.Match(ctx, tree, ".", patterns)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -103,7 +103,7 @@ func TestHostRefusesSwappedPaths(t *testing.T) {
 func TestHostMatchAndOpen(t *testing.T) {
 	t.Parallel()
 	h, _ := hostAt(t, map[string]string{"shop/a.json": "one", "shop/src/b.go": "two", "shop/src/deep/c.go": "three"})
-	files, unmatched, err := h.Match(t.Context(), []string{"a.json", "src/**/*.go", "none"})
+	files, unmatched, err := h.Match(t.Context(), nil, []string{"a.json", "src/**/*.go", "none"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,10 @@ type ImageWanted struct {
 	Origins map[string]Origin // "packages", "setup.NAME"
 }
 
-// BuildWanted is a Dockerfile build. Dir and Dockerfile are host paths; the driver asks the caller for the context stream.
+// BuildWanted is a Dockerfile build. The driver asks the caller for the context stream.
 type BuildWanted struct {
-	Dir        string
+	Definition string // whose files the context is of, by its id; "": it lies on the host
+	Dir        string // the context's folder, on the host or in those files
 	Dockerfile string // relative to Dir
 	Target     string
 	Args       StrMap
