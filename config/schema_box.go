@@ -157,7 +157,7 @@ func setupSchema() *block {
 		{name: "run", kind: kindText, script: true, doc: "a script for sh -e, or with its own #!"},
 		{name: "user", kind: kindString, rule: userName, def: "\"root\"", doc: "who runs it; must exist in the image"},
 		{name: "env", kind: kindEnv, doc: "its environment"},
-		{name: "inputs", kind: kindList, rule: inputPattern, doc: "files of the checkout that it sees"},
+		{name: "inputs", kind: kindList, rule: inputPattern, doc: "files of the checkout, or of the definition it stands in, that it sees"},
 		{name: "packages", kind: kindAppend, rule: packageName, doc: "packages it needs; they join the box's"},
 	}}
 }
