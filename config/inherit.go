@@ -66,7 +66,14 @@ func (f *Envfile) inherit(ctx context.Context, p *problems, definitions Definiti
 			f.root.children[i] = in.owned(n)
 		}
 	}
-	for _, n := range f.root.all("template") {
+	for i, n := range f.root.children {
+		if n.schema.name != "template" {
+			continue
+		}
+		if made := in.made[n]; made != nil && len(made.modules) > 0 { // else nobody would look at the definitions' boxes
+			f.root.children[i] = made
+			continue
+		}
 		delete(n.attrs, "from")
 		delete(n.attrs, "with")
 	}
@@ -134,11 +141,12 @@ func (in *inheritance) take(n *node, at hcl.Range) bool {
 	return false
 }
 
-// make lays a block over what its `from` names; without one it is the block itself. by is the definition it stands in.
+// make lays a block over what its `from` names; without one it is the block itself. by is the definition it stands in. A later
+// layer's `from = null` takes away what earlier ones give it.
 func (in *inheritance) make(n *node, by *module) *node {
 	from, with := n.attrs["from"], n.attrs["with"]
-	if from == nil {
-		if with != nil && by == nil {
+	if from == nil || isNullLiteral(from.last().expr) {
+		if with != nil && by == nil && (from == nil || with.writtenIn(from.at().Filename)) {
 			in.p.errorf(with.nameAt, "`with` sets a definition's variables, and there is no `from`")
 		}
 		return n
@@ -285,9 +293,6 @@ func (in *inheritance) references(n *node, from *attr, by *module) []origin {
 	var refs []origin
 	named := map[string]bool{}
 	for _, part := range parts {
-		if isNullLiteral(part) && len(parts) == 1 {
-			return nil
-		}
 		if in.taken > maxInherited || in.parts > maxExpressions {
 			n.refused["from"] = true
 			return refs

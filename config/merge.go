@@ -52,6 +52,11 @@ func (k kind) layered() bool {
 	return false
 }
 
+// writtenIn reports whether one of its layers stands in a file.
+func (a *attr) writtenIn(file string) bool {
+	return slices.ContainsFunc(a.layers, func(l layer) bool { return l.expr.Range().Filename == file })
+}
+
 // isNullLiteral: null takes a value away and puts none in its place.
 func isNullLiteral(expr hclsyntax.Expression) bool {
 	v, ok := literal(expr)

@@ -28,8 +28,9 @@ type module struct {
 type binding struct {
 	m     *module
 	name  string
-	attr  *attr // the expression that counts: of `with`, a default or a local; nil: none
-	given bool  // by `with`
+	attr  *attr   // the expression that counts: of `with`, a default or a local; nil: none
+	given bool    // by `with`
+	under []layer // what earlier layers of `with` gave, which is checked and counts for nothing
 	fixed *cty.Value
 	node  *node // a variable's block; nil: a local
 	tier  tier
@@ -163,6 +164,9 @@ func (in *inheritance) giveOne(item objectItem, l layer, modules []*module) {
 			in.p.errorf(item.at, "`%s` is chosen by the constraint in `from`", item.name)
 			continue
 		}
+		if b.given {
+			b.under = append(b.under, b.attr.layers...)
+		}
 		b.attr, b.given = &attr{schema: &attribute{name: item.name, kind: kindExpr}, name: item.name, nameAt: item.at, layers: []layer{l}}, true
 	}
 	if found {
@@ -254,6 +258,9 @@ func (s scope) resolve(b *binding, path []*binding) {
 		at.roots = b.m.roots()
 	}
 	at.checkAttr(b.attr)
+	for _, l := range b.under {
+		at.checkAttr(&attr{schema: b.attr.schema, name: b.name, nameAt: b.attr.nameAt, layers: []layer{l}})
+	}
 	b.tier, b.self = b.attr.tier, b.attr.self
 	b.m.self = b.m.self || b.self
 }
