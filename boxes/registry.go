@@ -111,5 +111,8 @@ func shownTag(src source.Registry) string {
 
 // unlockedArchive is --locked without an entry.
 func unlockedArchive(name string) error {
-	return &config.DefinitionError{Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the archive %s", lock.Name, shorten(name)), Hint: "envy lock settles it"}
+	return &config.DefinitionError{
+		Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the archive %s", lock.Name, shorten(name)), Hint: "envy lock settles it",
+		PersonalHint: personalHint,
+	}
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/envyhq/envy/internal/diag"
 )
 
+// personalHint is for what --locked misses and no lock will have.
+const personalHint = "only a personal file names it, and what is personal has no place in " + lock.Name
+
 // settled is what sources were settled on.
 type settled struct {
 	mu       sync.Mutex
@@ -76,6 +79,7 @@ func (f *Finder) repository(ctx context.Context, src source.Git) (*config.Defini
 	case f.Locked && !locked:
 		return nil, &config.DefinitionError{
 			Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on %s", lock.Name, id), Hint: "envy lock settles it",
+			PersonalHint: personalHint,
 		}
 	case src.Scheme == "file":
 		asks = &config.GateEntry{Kind: config.GateDefinition, Reaches: src.Path, What: fmt.Sprintf("the definition %s is read from a repository outside the project", id)}

@@ -68,6 +68,8 @@ type Tree interface {
 type DefinitionError struct {
 	Class                 diag.Class
 	Summary, Detail, Hint string
+	// PersonalHint takes the hint's place where a personal layer names it.
+	PersonalHint string
 }
 
 // Error is the summary.
@@ -182,12 +184,20 @@ func (in *inheritance) definition(ref string, at hcl.Range, by *module) *module 
 		return nil
 	}
 	m := newModule(def, file, by, at)
-	m.personal = by != nil && by.personal || by == nil && in.personal[at.Filename]
+	m.personal = in.isPersonal(at, by)
 	in.modules = append(in.modules, m)
 	if def.Constraint != "" {
 		in.choose(m)
 	}
 	return m
+}
+
+// isPersonal reports whether a name stands in a personal layer, or in a definition that one names.
+func (in *inheritance) isPersonal(at hcl.Range, by *module) bool {
+	if by != nil {
+		return by.personal
+	}
+	return in.personal[at.Filename]
 }
 
 // answer is what was found of a name.
@@ -211,7 +221,7 @@ func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
 		in.found[key] = got
 	}
 	if got.err != nil {
-		in.notFound(got.err, at)
+		in.notFound(got.err, at, by)
 		return nil
 	}
 	if got.def.Asks != nil {
@@ -220,13 +230,16 @@ func (in *inheritance) find(ref string, at hcl.Range, by *module) *Definition {
 	return got.def
 }
 
-func (in *inheritance) notFound(err error, at hcl.Range) {
+func (in *inheritance) notFound(err error, at hcl.Range, by *module) {
 	pr := in.p.errorf(at, "`from`: %s", err)
 	var known *DefinitionError
 	var untrusted *UntrustedError
 	switch {
 	case errors.As(err, &known):
 		pr.detail, pr.hint, pr.class = known.Detail, known.Hint, known.Class
+		if known.PersonalHint != "" && in.isPersonal(at, by) {
+			pr.hint = known.PersonalHint
+		}
 	case errors.As(err, &untrusted):
 		pr.class = diag.Refused
 		in.asks.put(untrusted.Asks, at)
