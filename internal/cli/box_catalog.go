@@ -60,7 +60,7 @@ type variableJSON struct {
 }
 
 // describeBox reads what a definition says.
-func describeBox(ctx context.Context, f *boxes.Finder, name string) (definitionJSON, []byte, error) {
+func describeBox(ctx context.Context, f config.Definitions, name string) (definitionJSON, []byte, error) {
 	def, err := f.Definition(ctx, name, nil)
 	var known *config.DefinitionError
 	if errors.As(err, &known) {

@@ -25,16 +25,22 @@ func (a *app) initCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
+		known := &readOnce{from: &boxes.Finder{}}
 		start := config.Start{Image: c.String("image")}
 		if len(names) == 1 {
-			if start, err = startFrom(ctx, names[0], start); err != nil {
+			have, err := s.stored()
+			if err != nil {
+				return err
+			}
+			known.from.Archives = s.archives(have.caller)
+			if start, err = startFrom(ctx, known, names[0], start); err != nil {
 				return err
 			}
 		}
 		if start.From != "" && c.IsSet("image") {
 			return &usageError{text: "a definition and --image are two bases; give one of them"}
 		}
-		return s.init(ctx, start, c.String("output"), c.Bool("force"))
+		return s.init(ctx, known, start, c.String("output"), c.Bool("force"))
 	},
 		&cli.StringFlag{Name: "image", Usage: "the box's base `IMAGE`", Value: defaultImage},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`; - is stdout", DefaultText: "Envfile"},
@@ -50,20 +56,41 @@ func foreignFiles() []string {
 	}
 }
 
-// startFrom takes a definition of the catalogue: what runs a command stands beside the box to work in, what idles is made
+// readOnce finds a definition once, however often it is named.
+type readOnce struct {
+	from *boxes.Finder
+	have map[string]*config.Definition
+}
+
+// Definition implements config.Definitions.
+func (r *readOnce) Definition(ctx context.Context, ref string, by *config.Definition) (*config.Definition, error) {
+	if by != nil {
+		return r.from.Definition(ctx, ref, by)
+	}
+	if r.have[ref] == nil {
+		def, err := r.from.Definition(ctx, ref, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.have = map[string]*config.Definition{ref: def}
+	}
+	return r.have[ref], nil
+}
+
+// startFrom takes a definition of the catalogue, or one that was added: what runs a command stands beside the box to work in, what idles is made
 // that box. Other tools' files are refused by name.
-func startFrom(ctx context.Context, name string, start config.Start) (config.Start, error) {
+func startFrom(ctx context.Context, known config.Definitions, name string, start config.Start) (config.Start, error) {
 	for _, f := range foreignFiles() {
 		if filepath.Base(f) == filepath.Base(name) {
 			return start, &notBuiltError{"importing a " + filepath.Base(f), "envy init without operands writes an Envfile to fill in by hand"}
 		}
 	}
-	if _, _, err := describeBox(ctx, &boxes.Finder{}, name); err != nil {
+	if _, _, err := describeBox(ctx, known, name); err != nil {
 		return start, err
 	}
 	trial := fmt.Sprintf("box \"trial\" { from = %s }", quote(name))
 	project, list := config.Load(ctx, config.Values{
-		Files: anywhere{}, DefaultName: "trial", Definitions: &boxes.Finder{},
+		Files: anywhere{}, DefaultName: "trial", Definitions: known,
 	}, config.Source{Name: "the catalogue", Data: []byte(trial)})
 	if err := list.Err(); err != nil {
 		return start, err
@@ -76,7 +103,7 @@ func startFrom(ctx context.Context, name string, start config.Start) (config.Sta
 	return start, nil
 }
 
-func (s *session) init(ctx context.Context, start config.Start, output string, force bool) error {
+func (s *session) init(ctx context.Context, known config.Definitions, start config.Start, output string, force bool) error {
 	path := s.g.file
 	if path == "" {
 		path = filepath.Join(s.g.dir, hostfs.Envfile)
@@ -87,7 +114,7 @@ func (s *session) init(ctx context.Context, start config.Start, output string, f
 	dir := filepath.Dir(path)
 	start.Project = projectName(dir)
 	text := config.Template(start)
-	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir, Definitions: &boxes.Finder{}}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
+	if _, list := config.Load(ctx, config.Values{Files: anywhere{}, Dir: dir, Root: dir, Definitions: known}, config.Source{Name: hostfs.Envfile, Data: text}); list.HasErrors() {
 		return &usageError{text: fmt.Sprintf("--image %q is no reference of an image", start.Image)}
 	}
 	if output == "-" {
