@@ -31,8 +31,9 @@ type Archives struct {
 type Archive struct {
 	// From is what `from` says of it, as a person knows it: "./shop.box", relative to the Envfile; an added one's name.
 	From string
-	// Path is where it lies within the checkout; "" for one that lies elsewhere.
-	Path string
+	// Path is where it lies within Files, or where that is nil, the checkout; "" for one that lies elsewhere.
+	Path  string
+	Files fs.FS // those of a definition from elsewhere, which names it
 	// Registry has it, where its Host is not "". Of one that has neither, because it was added, the engine was given the image then.
 	Registry source.Registry
 	// Web has it, where its Host is not "".
@@ -103,11 +104,46 @@ func Packed(name string, head *archive.Head) (*config.Definition, error) {
 	})
 }
 
-// archive is a definition in an archive of the checkout.
+// enclosed is a definition in an archive that lies among the files of the definition that names it. It is held to what those
+// are held to, and needs no lock of its own.
+func (f *Finder) enclosed(from source.Archive, by *config.Definition) (*config.Definition, error) {
+	name := path.Join(by.Folder, from.Path)
+	switch {
+	case by.Content == nil || f.Archives == nil:
+		return nil, &config.DefinitionError{Summary: fmt.Sprintf("there are no archives beside the definition %s", shorten(by.File))}
+	case !fs.ValidPath(name):
+		return nil, &config.DefinitionError{Summary: fmt.Sprintf("%s leads out of the definition's own files", shorten(from.Path))}
+	}
+	shown := path.Join(path.Dir(by.File), from.Path)
+	head, err := headOf(by.Content, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &config.DefinitionError{Summary: "no such archive: " + shorten(shown)}
+	case err != nil:
+		return nil, unusable(shown, err)
+	}
+	f.Archives.remember(Archive{From: shown, Path: name, Files: by.Content, Digest: head.Digest, Reference: head.Reference(), Size: head.Image()})
+	def, err := Packed(shown, head)
+	if def != nil {
+		def.Unquoted = by.Unquoted
+	}
+	return def, err
+}
+
+// unusable is an archive that cannot be read, or is none.
+func unusable(shown string, err error) error {
+	var wrong *archive.Error
+	if errors.As(err, &wrong) {
+		return &config.DefinitionError{Summary: fmt.Sprintf("the archive %s cannot be used", shorten(shown)), Detail: wrong.Text, Hint: wrong.Hint}
+	}
+	return fmt.Errorf("%s: %w", shorten(shown), err)
+}
+
+// archive is a definition in an archive of the checkout, or of the definition that names it.
 func (f *Finder) archive(from source.Archive, by *config.Definition) (*config.Definition, error) {
 	switch {
 	case by != nil && by.Dir == "":
-		return nil, &config.DefinitionError{Summary: "a definition from elsewhere cannot be made from an archive, which is not built yet"}
+		return f.enclosed(from, by)
 	case f.Files == nil || f.Archives == nil:
 		return nil, &config.DefinitionError{Summary: "there is no Envfile here, which an archive would be relative to"}
 	}
@@ -133,12 +169,8 @@ func (f *Finder) archive(from source.Archive, by *config.Definition) (*config.De
 		shown = "./" + shown
 	}
 	head, err := headOf(f.Files, at.Rel)
-	var wrong *archive.Error
-	switch {
-	case errors.As(err, &wrong):
-		return nil, &config.DefinitionError{Summary: fmt.Sprintf("the archive %s cannot be used", shorten(shown)), Detail: wrong.Text, Hint: wrong.Hint}
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", shorten(shown), err)
+	if err != nil {
+		return nil, unusable(shown, err)
 	}
 	if err := f.hold(shown, head); err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package boxes_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/boxes/archive"
+	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/config"
 )
 
@@ -168,5 +171,72 @@ func TestReference(t *testing.T) {
 	head, err := archive.ReadHead(bytes.NewReader(packed(t, map[string]string{"box.hcl": ownImage})))
 	if want := "envy.local/box/web:" + hex.EncodeToString(sum[:])[:32]; err != nil || head.Reference() != want {
 		t.Errorf("%s, want %s", head.Reference(), want)
+	}
+}
+
+// TestEnclosedArchive: an archive may lie beside the definition that names it, in its repository or directory, and is no entry of
+// the lock: what it lies among is.
+func TestEnclosedArchive(t *testing.T) {
+	data := packed(t, map[string]string{"box.hcl": ownImage})
+	files := folder{fstest.MapFS{
+		"web/box.hcl": {Data: []byte(`box { from = "./shop.box" }`)}, "web/shop.box": {Data: data}, "shared/db.box": {Data: data},
+		"web/broken.box": {Data: []byte("no tar")}, "web/x.box": {Mode: fs.ModeDir},
+	}}
+	by := &config.Definition{ID: "repository", File: "repo/web/box.hcl", Tree: files, Content: files, Folder: "web", Unquoted: true}
+	f := finder()
+	f.Archives, f.Locked = &boxes.Archives{}, true
+	for ref, want := range map[string]string{"./shop.box": "repo/web/shop.box", "../shared/db.box": "repo/shared/db.box"} {
+		def, err := f.Definition(t.Context(), ref, by)
+		if err != nil || def.Image == "" || def.File != want+"/box.hcl" || !def.Unquoted || def.Content != nil {
+			t.Fatalf("%+v, %v", def, err)
+		}
+		if list := f.SettledArchives(def.ID); len(list) > 0 {
+			t.Errorf("locked by itself: %v", list)
+		}
+		got, ok := f.Archives.Holding(def.Image)
+		if !ok || got.Files == nil || got.Digest == "" {
+			t.Fatalf("%+v", got)
+		}
+		if held, err := fs.ReadFile(got.Files, got.Path); err != nil || !bytes.Equal(held, data) {
+			t.Error("another file", err)
+		}
+	}
+	for ref, want := range map[string]string{
+		"./none.box": "no such archive: repo/web/none.box", "../../shop.box": "leads out of the definition's own files", "./broken.box": "cannot be used", "./x.box": "is no regular file",
+	} {
+		if _, err := f.Definition(t.Context(), ref, by); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", ref, err, want)
+		}
+	}
+	by.Content = nil // of the catalogue
+	if _, err := f.Definition(t.Context(), "./shop.box", by); err == nil || !strings.Contains(err.Error(), "there are no archives beside") {
+		t.Error(err)
+	}
+}
+
+// TestFarArchiveOfARepository: a definition in a repository may be made from an archive elsewhere, which is asked about and locked
+// like one that the Envfile names.
+func TestFarArchiveOfARepository(t *testing.T) {
+	head, err := archive.ReadHead(bytes.NewReader(packed(t, map[string]string{"box.hcl": ownImage})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := &config.Definition{ID: "repository", File: "repo/box.hcl", Tree: fstest.MapFS{}, Folder: "."}
+	for _, ref := range []string{"oci://example.com/team/web:1", "https://example.com/shop.box?checksum=" + hash} {
+		f := finder()
+		f.Archives = &boxes.Archives{}
+		f.Registry = func(context.Context, source.Registry, string) (*archive.Head, error) { return head, nil }
+		f.Web = func(context.Context, source.Archive, string) (*archive.Head, error) { return head, nil }
+		if _, err := f.Definition(t.Context(), ref, by); err == nil || !strings.Contains(err.Error(), "not locked yet") {
+			t.Errorf("%s: %v", ref, err)
+		}
+		f.Trusts = func(config.GateEntry) bool { return true }
+		def, err := f.Definition(t.Context(), ref, by)
+		if err != nil || def.Image != head.Reference() {
+			t.Fatalf("%s: %v", ref, err)
+		}
+		if list := f.SettledArchives(def.ID); len(list) != 1 || list[0].Source != ref {
+			t.Errorf("%s: %v", ref, list)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/envyhq/envy/boxes"
@@ -63,7 +64,7 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 	case found.Path == "":
 		return n.gone(found)
 	}
-	file, err := n.checkout.Open(found.Path)
+	file, err := n.open(found)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,14 @@ func (n namedArchives) Load(ctx context.Context, reference string, progress func
 	}
 	_, err = provision.LoadArchive(ctx, n.engine, file, archive.Expect{Manifest: found.Digest}, func(done int64) { progress(done, info.Size()) })
 	return wrongArchive(found.From, err)
+}
+
+// open opens an archive of the checkout, or of the files of the definition that names it.
+func (n namedArchives) open(found boxes.Archive) (fs.File, error) {
+	if found.Files != nil {
+		return found.Files.Open(found.Path)
+	}
+	return n.checkout.Open(found.Path)
 }
 
 // pull gives the engine the image of an archive in a registry, by what the definition was read from: whatever a tag means by now.
