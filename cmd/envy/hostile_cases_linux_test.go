@@ -16,7 +16,7 @@ func hostileCheckouts() []hostile {
 	var all []hostile
 	for _, some := range [][]hostile{
 		hostileMounts(), hostileRights(), hostileReads(), hostileThings(), hostileText(), hostileBombs(), hostileCrowds(), hostileProjects(),
-		hostileSources(), hostileDefinitions(), hostileTrees(), hostileLocks(),
+		hostileSources(), hostileDefinitions(), hostileTrees(), hostileRepositories(), hostileLocks(),
 	} {
 		all = append(all, some...)
 	}

@@ -12,7 +12,7 @@ import (
 func TestHostileListIsInTheDocs(t *testing.T) {
 	page, err := os.ReadFile("../../docs/security.md")
 	must(t, err)
-	all := slices.Concat(hostileSources(), hostileDefinitions(), hostileTrees(), hostileLocks())
+	all := slices.Concat(hostileSources(), hostileDefinitions(), hostileTrees(), hostileRepositories(), hostileLocks())
 	if len(all) < 40 {
 		t.Errorf("there are %d", len(all))
 	}
