@@ -28,7 +28,11 @@ func (s shelf) Definition(_ context.Context, ref string, by *config.Definition) 
 		d.Tree, d.Folder, d.Dir = files(), path.Clean(name), path.Join(checkoutDir, name)
 		return d, nil
 	}
-	d.Tree, d.Folder = fstest.MapFS{"box/greet.txt": {Data: []byte("hello from elsewhere\n")}, "secret.txt": {Data: []byte("s")}, "box/t": {Data: []byte("${env(\"HOME\")}")}}, "box"
+	tree := fstest.MapFS{"box/greet.txt": {Data: []byte("hello from elsewhere\n")}, "secret.txt": {Data: []byte("s")}, "box/t": {Data: []byte("${env(\"HOME\")}")}, "box/Dockerfile": {}}
+	d.Tree, d.Folder = tree, "box"
+	if name == "x" { // a repository; the others are of the catalogue
+		d.Content = ownTree{tree}
+	}
 	return d, nil
 }
 

@@ -191,6 +191,7 @@ func FuzzDefinition(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(definitions())) {
 		f.Add([]byte(definitions()[name]))
 	}
+	f.Add([]byte("box {\n build {\n context = \".\"\n dockerfile = \"Dockerfile\"\n args = { A = var.n }\n }\n setup \"s\" {\n run = \"x\"\n inputs = [\"*.txt\", \"../secret.txt\"]\n }\n}\nvariable \"n\" {}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
