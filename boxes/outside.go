@@ -1,6 +1,7 @@
 package boxes
 
 import (
+	"errors"
 	"fmt"
 	"path"
 
@@ -19,6 +20,9 @@ func (f *Finder) outside(ref, dir string) (*config.Definition, error) {
 		return nil, &config.UntrustedError{Asks: asks}
 	}
 	tree, err := f.Outside(dir)
+	if known := (*config.DefinitionError)(nil); errors.As(err, &known) {
+		return nil, known
+	}
 	if err != nil {
 		return nil, &config.DefinitionError{Class: diag.Failed, Summary: fmt.Sprintf("%s: %v", shorten(ref), err)}
 	}

@@ -124,4 +124,12 @@ func TestOutside(t *testing.T) {
 			t.Error(ref, "leads out")
 		}
 	}
+	moved := &config.DefinitionError{Class: diag.Refused, Summary: "it leads elsewhere"}
+	for _, cause := range []error{moved, errors.New("no")} {
+		f.Outside = func(string) (config.Tree, error) { return nil, errors.Join(cause) }
+		var got *config.DefinitionError
+		if _, err := f.Definition(t.Context(), "./out", nil); !errors.As(err, &got) || (got.Class == diag.Refused) != (cause == error(moved)) {
+			t.Error(err)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/envyhq/envy/boxes/git"
 	"github.com/envyhq/envy/boxes/source"
 	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/trust"
 	"github.com/envyhq/envy/provision/event"
@@ -52,11 +53,16 @@ func (s *session) trusts(e config.GateEntry) bool {
 	return err == nil && store.record.Trusts([]trust.Entry{{Kind: string(e.Kind), What: e.What}})
 }
 
-// openOutside opens a directory outside the checkout, which no link leads out of.
+// openOutside opens a directory outside the checkout, which no link leads out of. What was allowed is that directory, and not
+// what somebody has put a link to in its place meanwhile.
 func (s *session) openOutside(dir string) (config.Tree, error) {
 	tree, err := hostfs.OpenTree(dir)
 	if err != nil {
 		return nil, err
+	}
+	if at := tree.Dir(); at != dir {
+		moved := &config.DefinitionError{Class: diag.Refused, Summary: fmt.Sprintf("the definition's directory %q leads to %q by now; it was replaced since it was looked at", dir, at)}
+		return nil, errors.Join(moved, tree.Close())
 	}
 	s.onClose(tree.Close)
 	return tree.FS(), nil
