@@ -139,10 +139,12 @@ func (r *reader) Read(p []byte) (int, error) {
 func (c *Context) Tar() (io.ReadCloser, error) { return newStream(c.entries), nil }
 
 // maxWork bounds the comparison of a tree's names with its patterns, in steps of some 50 ns at worst: a mebibyte of patterns
-// is small, and that many for each of ten thousand files is not. perLetter of them is what it costs to make a pattern ready.
+// is small, and that many for each of ten thousand files is not. perLetter of them is what it costs to make a pattern ready, and
+// perName what a name costs without any pattern: half a million of them are the most.
 const (
-	maxWork   = 64_000_000
-	perLetter = 400
+	maxWork   = 100_000_000
+	perLetter = 600
+	perName   = 200
 )
 
 // lister walks a tree.
@@ -188,11 +190,13 @@ func newLister(src Source, dockerfile string, hidden []string) (*lister, error) 
 }
 
 // compare accounts for comparing a name with all patterns.
-func (l *lister) compare(name string) error { return l.spend(l.plain + l.wild*(len(name)/32+1)) }
+func (l *lister) compare(name string) error {
+	return l.spend(perName + l.plain + l.wild*(len(name)/32+1))
+}
 
 func (l *lister) spend(n int) error {
 	if l.work -= n; l.work < 0 {
-		return fmt.Errorf("%s has too many patterns for so many files: name folders as a whole", l.kept[1])
+		return fmt.Errorf("%s has too many patterns for so many files, or leaves too many: name folders in it as a whole", l.kept[1])
 	}
 	return nil
 }

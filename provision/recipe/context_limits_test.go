@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -28,8 +30,8 @@ func TestIgnoreLimits(t *testing.T) {
 		"many names":         {lines(100_000, "a%d"), 1000, true},
 		"many wildcards":     {lines(10_000, "**/x*%d/**/*b*/**/*c*"), 1, true},
 		"many exceptions":    {lines(30_000, "!**/x*%d/**/*b*"), 1, true},
-		"wildcards for many": {lines(2000, "**/x*%d/**/*b*/**/*c*"), 1000, true},
-		"one that is long":   {strings.Repeat("x*", 8000), 3000, true},
+		"wildcards for many": {lines(5000, "**/x*%d/**/*b*/**/*c*"), 300, true},
+		"one that is long":   {strings.Repeat("x*", 9000), 4000, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := fstest.MapFS{"Dockerfile": {}, ".dockerignore": {Data: []byte(tc.patterns)}}
@@ -41,6 +43,30 @@ func TestIgnoreLimits(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// crowd is a folder of so many files.
+type crowd struct {
+	fstest.MapFS
+	files int
+}
+
+func (c crowd) ReadDir(name string) ([]fs.DirEntry, error) {
+	info, err := fs.Stat(c.MapFS, "Dockerfile")
+	if err != nil {
+		return nil, err
+	}
+	return slices.Repeat([]fs.DirEntry{fs.FileInfoToDirEntry(info)}, c.files), nil
+}
+
+// TestCrowd: a context has at most half a million names.
+func TestCrowd(t *testing.T) {
+	if _, err := NewContext(crowd{fstest.MapFS{"Dockerfile": {}}, 1000}, ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewContext(crowd{fstest.MapFS{"Dockerfile": {}}, 500_001}, ""); err == nil || !strings.Contains(err.Error(), "leaves too many") {
+		t.Error(err)
 	}
 }
 
