@@ -16,6 +16,7 @@ import (
 // Engine is all of an engine. Consumers declare the part they need.
 type Engine interface {
 	Observer
+	Surveyor
 	Inspector
 	Mutator
 	Images
@@ -287,8 +288,9 @@ type Mover interface {
 
 // NamedImage is one name of an image.
 type NamedImage struct {
-	Reference string
-	Size      int64 // of the image, in bytes
+	Reference, ID string
+	Size          int64     // of the image, in bytes
+	Created       time.Time // as the image says
 }
 
 // Build is one image build. Dockerfile is used with BuildKit, Classic with an engine that has none; the two give the

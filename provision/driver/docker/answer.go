@@ -60,7 +60,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 const DefaultAnswer = 2 * time.Minute
 
 // impatient bounds calls that an engine answers by itself, their answers included: all that read, and what begins a command
-// in a box. Other calls last as long as what they do, and have the limits of who makes them.
+// in a box. Other calls last as long as what they do, counting what is on a disk among them, and have the limits of who makes them.
 type impatient struct {
 	next  http.RoundTripper
 	limit time.Duration
@@ -68,7 +68,7 @@ type impatient struct {
 
 // RoundTrip implements http.RoundTripper.
 func (i impatient) RoundTrip(r *http.Request) (*http.Response, error) {
-	if ends(r.URL.Path, append(streams(), "/logs", "/export", "/images/get")...) {
+	if ends(r.URL.Path, append(streams(), "/logs", "/export", "/images/get", "/system/df")...) || r.URL.Query().Has("size") {
 		return i.next.RoundTrip(r)
 	}
 	begin := time.Now()

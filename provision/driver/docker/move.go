@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -98,7 +99,7 @@ func (e *Engine) NamedImages(ctx context.Context, prefix string) ([]driver.Named
 	for _, i := range found {
 		for _, tag := range i.RepoTags { // all of its names, where one fits
 			if strings.HasPrefix(tag, prefix+"/") {
-				out = append(out, driver.NamedImage{Reference: tag, Size: i.Size})
+				out = append(out, driver.NamedImage{Reference: tag, ID: i.ID, Size: i.Size, Created: time.Unix(i.Created, 0)})
 			}
 		}
 	}

@@ -90,6 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) Engine) {
 func groups() []group {
 	return []group{
 		{"Observe", observeTests()},
+		{"Everywhere", everywhereTests()},
 		{"Names", nameTests()},
 		{"Lifecycle", lifecycleTests()},
 		{"Limits", limitTests()},

@@ -324,7 +324,7 @@ func (w *builder) finish() {
 	w.fact.ID, w.fact.BaseID, w.fact.Digests = "", "", nil
 	w.fact.Layers = append(slices.Clone(w.base.Fact.Layers), "sha256:"+resource.Digest("layer "+text))
 	w.fact.Recipe = w.fact.Labels[resource.LabelRecipe]
-	made := &image{Fact: w.fact, Manager: w.base.Manager, Programs: w.base.Programs, Users: w.base.Users, Files: maps.Clone(w.base.Files)}
+	made := &image{Fact: w.fact, Manager: w.base.Manager, Programs: w.base.Programs, Users: w.base.Users, Files: maps.Clone(w.base.Files), Created: w.now}
 	for p, f := range w.box.Layer {
 		if f.Gone {
 			delete(made.Files, p)

@@ -28,7 +28,7 @@ func (c Call) String() string {
 // Mutates reports whether the call changes something on the engine.
 func (c Call) Mutates() bool {
 	switch c.Method {
-	case "Ping", "Observe", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
+	case "Ping", "Observe", "Everywhere", "DiskUse", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
 		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "Close":
 		return false
 	}
@@ -74,6 +74,14 @@ func (i *intercepted) Ping(ctx context.Context) (resource.Engine, error) {
 
 func (i *intercepted) Observe(ctx context.Context, id resource.Identity) (resource.Observed, error) {
 	return value(ctx, i, "Observe", "", func(ctx context.Context) (resource.Observed, error) { return i.next.Observe(ctx, id) })
+}
+
+func (i *intercepted) Everywhere(ctx context.Context) (resource.Everywhere, error) {
+	return value(ctx, i, "Everywhere", "", i.next.Everywhere)
+}
+
+func (i *intercepted) DiskUse(ctx context.Context, images []string) (driver.DiskUse, error) {
+	return value(ctx, i, "DiskUse", "", func(ctx context.Context) (driver.DiskUse, error) { return i.next.DiskUse(ctx, images) })
 }
 
 func (i *intercepted) Names(ctx context.Context) (driver.Names, error) {

@@ -154,7 +154,8 @@ func (e *Engine) NamedImages(ctx context.Context, prefix string) ([]driver.Named
 	err := e.do(ctx, "list", func(s *state, _ time.Time) error {
 		for _, tag := range slices.Sorted(maps.Keys(s.Tags)) {
 			if ref := strings.TrimPrefix(tag, "docker.io/"); strings.HasPrefix(ref, prefix+"/") {
-				out = append(out, driver.NamedImage{Reference: ref, Size: s.Images[s.Tags[tag]].Fact.Size})
+				i := s.Images[s.Tags[tag]]
+				out = append(out, driver.NamedImage{Reference: ref, ID: i.Fact.ID, Size: i.Fact.Size, Created: i.Created})
 			}
 		}
 		return nil

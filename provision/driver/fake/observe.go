@@ -31,48 +31,56 @@ func (e *Engine) about() resource.Engine {
 
 // Observe implements driver.Observer.
 func (e *Engine) Observe(ctx context.Context, id resource.Identity) (resource.Observed, error) {
-	r := resource.Observed{Engine: e.about()}
+	var r resource.Observed
 	err := e.do(ctx, "list", func(s *state, now time.Time) error {
-		ids := []resource.Identity{id}
-		for _, v := range s.volumes() {
-			ids = resource.Called(ids, v.Name, resource.OwnerOf(v.Labels))
-		}
-		for _, b := range s.boxes() {
-			owner := resource.OwnerOf(b.Labels)
-			switch {
-			case owner.Checkout != id.Checkout:
-			case id.Owns(owner) && slices.ContainsFunc(ids, func(id resource.Identity) bool { return id.Bears(b.Name, owner) }):
-				r.Boxes = append(r.Boxes, s.observed(b, owner, now))
-			default:
-				r.Strangers = append(r.Strangers, b.Name)
-			}
-		}
-		for _, n := range s.networks() {
-			owner := resource.OwnerOf(n.Labels)
-			switch {
-			case owner.Checkout != id.Checkout:
-			case id.Owns(owner) && bears(id, n.Name, owner, networkName):
-				r.Networks = append(r.Networks, resource.NetworkObserved{
-					ID: n.ID, Name: n.Name, Owner: owner, Internal: n.Internal, IPv6: n.IPv6,
-					Subnets: slices.Clone(n.Subnets), Created: n.Created,
-				})
-			default:
-				r.Strangers = append(r.Strangers, n.Name)
-			}
-		}
-		for _, v := range s.volumes() {
-			owner := resource.OwnerOf(v.Labels)
-			switch {
-			case owner.Checkout != id.Checkout:
-			case id.Owns(owner) && bears(id, v.Name, owner, volumeNames):
-				r.Volumes = append(r.Volumes, resource.VolumeObserved{Name: v.Name, Owner: owner})
-			default:
-				r.Strangers = append(r.Strangers, v.Name)
-			}
-		}
+		r = s.owned(id, now)
 		return nil
 	})
+	r.Engine = e.about()
 	return r, err
+}
+
+// owned sorts what has the labels of id into what it owns and what is a stranger.
+func (s *state) owned(id resource.Identity, now time.Time) resource.Observed {
+	var r resource.Observed
+	ids := []resource.Identity{id}
+	for _, v := range s.volumes() {
+		ids = resource.Called(ids, v.Name, resource.OwnerOf(v.Labels))
+	}
+	for _, b := range s.boxes() {
+		owner := resource.OwnerOf(b.Labels)
+		switch {
+		case owner.Checkout != id.Checkout:
+		case id.Owns(owner) && slices.ContainsFunc(ids, func(id resource.Identity) bool { return id.Bears(b.Name, owner) }):
+			r.Boxes = append(r.Boxes, s.observed(b, owner, now))
+		default:
+			r.Strangers = append(r.Strangers, b.Name)
+		}
+	}
+	for _, n := range s.networks() {
+		owner := resource.OwnerOf(n.Labels)
+		switch {
+		case owner.Checkout != id.Checkout:
+		case id.Owns(owner) && bears(id, n.Name, owner, networkName):
+			r.Networks = append(r.Networks, resource.NetworkObserved{
+				ID: n.ID, Name: n.Name, Owner: owner, Internal: n.Internal, IPv6: n.IPv6,
+				Subnets: slices.Clone(n.Subnets), Created: n.Created,
+			})
+		default:
+			r.Strangers = append(r.Strangers, n.Name)
+		}
+	}
+	for _, v := range s.volumes() {
+		owner := resource.OwnerOf(v.Labels)
+		switch {
+		case owner.Checkout != id.Checkout:
+		case id.Owns(owner) && bears(id, v.Name, owner, volumeNames):
+			r.Volumes = append(r.Volumes, resource.VolumeObserved{Name: v.Name, Owner: owner})
+		default:
+			r.Strangers = append(r.Strangers, v.Name)
+		}
+	}
+	return r
 }
 
 // bears is resource.Identity.Bears for networks and volumes: the name is one of those that envy gives, for the project's

@@ -111,6 +111,7 @@ type image struct {
 	Programs map[string]string `json:",omitempty"` // name → script
 	Users    map[string]int    `json:",omitempty"`
 	Denied   bool              `json:",omitempty"`
+	Created  time.Time         `json:",omitzero"` // of one that was built here
 }
 
 // file is a file or a directory; Gone hides one of the image's.
