@@ -19,15 +19,15 @@ func (a *app) statusCommand() *cli.Command {
 			return err
 		}
 		switch {
-		case c.Bool("all"):
-			return &notBuiltError{"status --all", "docker ps --filter label=io.envy.project lists the boxes of all projects"}
 		case c.Bool("watch"):
 			return &notBuiltError{"status --watch", "watch envy status"}
+		case c.Bool("all"):
+			return s.statusAll(ctx, c.Bool("size"))
 		}
 		return s.status(ctx, c.Bool("size"))
 	},
 		toggle("size", "with disk use, which the engine has to count"),
-		toggle("all", "all projects on the engine (not built yet)"),
+		toggle("all", "all projects on the engine, whoever's they are; needs no Envfile"),
 		toggle("watch", "draw it again on every change (not built yet)"),
 	)
 }
