@@ -123,7 +123,7 @@ func moved(names driver.Names, wanted string, id resource.Identity, exists func(
 	}
 	return &RefusedError{
 		Text: fmt.Sprintf("project %q belongs to a checkout at %s, which is gone; this looks like the same one, moved", wanted, owner.Path),
-		Hint: fmt.Sprintf("move it back and run envy destroy there; or take its boxes away with docker (label %s=%s); or choose another name here: envy { name = … }", resource.LabelCheckout, owner.Checkout),
+		Hint: "move it back; or let go of what it made, which envy prune takes away; or choose another name here: envy { name = … }",
 	}
 }
 

@@ -311,7 +311,7 @@ func LoginOf(b Box) string {
 // scopeOf is what halt and its like are planned from.
 func (s *Scene) scope(o ScopeOptions, a plan.Answers) (plan.Scope, error) {
 	sc := plan.Scope{
-		Observed: s.Observed, Project: s.Identity.Project, Volumes: o.Volumes, Kill: o.Kill, AskLoss: o.AskLoss, Answers: a,
+		Observed: s.Observed, Project: s.Identity.Project, Volumes: o.Volumes, Named: o.Named, Kill: o.Kill, AskLoss: o.AskLoss, Answers: a,
 	}
 	if len(o.Boxes) == 0 {
 		return sc, nil

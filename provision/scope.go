@@ -16,9 +16,10 @@ import (
 // ScopeOptions are the flags of halt, suspend, resume and destroy.
 type ScopeOptions struct {
 	Boxes    []string
-	Volumes  bool // destroy: named volumes too
-	Kill     bool // halt: at once
-	AskLoss  bool // destroy: find out what would be lost
+	Volumes  bool     // destroy: named volumes too
+	Named    []string // destroy: instead, the volumes of these names
+	Kill     bool     // halt: at once
+	AskLoss  bool     // destroy: find out what would be lost
 	Timeout  time.Duration
 	Parallel int
 }
@@ -44,30 +45,39 @@ func Destroy(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Con
 }
 
 func scoped(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Confirm, make func(plan.Scope) plan.Result) (*Outcome, error) {
+	g, p, err := scopedPlan(ctx, env, s, o, make)
+	if err != nil {
+		return nil, err
+	}
+	out := &Outcome{Plan: p, Scene: s}
+	if err := confirm(ctx, p); err != nil || p.Empty() {
+		return out, err
+	}
+	out.Report = g.apply(ctx, p, UpOptions{Parallel: o.Parallel, Timeout: o.Timeout})
+	return out, out.Report.Err(ctx)
+}
+
+// scopedPlan makes the plan, and what applies it.
+func scopedPlan(ctx context.Context, env Env, s *Scene, o ScopeOptions, make func(plan.Scope) plan.Result) (*planning, *plan.Plan, error) {
 	g := &planning{env: env, lossLimit: upLimit, observed: s.Observed, answers: plan.Answers{
 		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
 		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
 	}}
 	scope, err := s.scope(o, g.answers)
 	if err != nil {
-		return nil, err
+		return g, nil, err
 	}
 	r := make(scope)
 	if r.Plan == nil {
 		if err := g.answer(ctx, r.Questions); err != nil {
-			return nil, err
+			return g, nil, err
 		}
 		scope.Answers = g.answers
 		if r = make(scope); r.Plan == nil {
-			return nil, errors.New("no plan could be made: what the engine holds keeps changing")
+			return g, nil, errors.New("no plan could be made: what the engine holds keeps changing")
 		}
 	}
-	out := &Outcome{Plan: r.Plan, Scene: s}
-	if err := confirm(ctx, r.Plan); err != nil || r.Plan.Empty() {
-		return out, err
-	}
-	out.Report = g.apply(ctx, r.Plan, UpOptions{Parallel: o.Parallel, Timeout: o.Timeout})
-	return out, out.Report.Err(ctx)
+	return g, r.Plan, nil
 }
 
 // Exec runs a command in a box. Error: *StateError where it does not run, saying what to type.

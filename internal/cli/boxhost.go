@@ -75,13 +75,16 @@ func aptName(name string) bool {
 	return !strings.HasPrefix(name, ".")
 }
 
+// fetchedFolder of the user's cache holds packages, each under its sum.
+const fetchedFolder = "bootstrap"
+
 // openFetched opens the user's cache of what was fetched.
 func openFetched(caller hostfs.Caller) (*hostfs.Blobs, func() error, error) {
 	cache, err := caller.OpenDir(caller.Dirs.Cache)
 	if err != nil {
 		return nil, nil, fmt.Errorf("envy's folder for its cache: %w", err)
 	}
-	blobs, err := cache.Blobs("bootstrap")
+	blobs, err := cache.Blobs(fetchedFolder)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("envy's folder for its cache: %w", err), cache.Close())
 	}

@@ -47,6 +47,7 @@ func (a *app) commands() []*cli.Command {
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
 		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
+		a.pruneCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
 	for _, n := range notBuilt() {
@@ -83,7 +84,6 @@ func notBuilt() []absence {
 		{"export", "docker inspect shows what envy made"},
 		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},
 		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
-		{"prune", "envy destroy --volumes in a checkout leaves nothing of it; docker system prune takes unused images"},
 		{"events", "docker events --filter label=io.envy.project"},
 		{"df", "envy status --size; docker system df"},
 		{"top", "envy exec BOX ps; docker top"},

@@ -145,7 +145,11 @@ func (c *gitCache) Get(key string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	return dir.ReadFile(gitFolder+"/"+key, limit)
+	data, err := dir.ReadFile(gitFolder+"/"+key, limit)
+	if err == nil {
+		dir.Used(gitFolder + "/" + key)
+	}
+	return data, err
 }
 
 // Put implements git.Cache.

@@ -110,7 +110,7 @@ func (s *session) makingEnv(ctx context.Context, command string) (provision.Env,
 // lockedEnv is reach for commands that change things: one envy at a time for an engine and a checkout. It holds until
 // unlock, or until the session is closed.
 func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env, error) {
-	env, engine, err := s.reach(ctx)
+	env, _, err := s.reach(ctx)
 	if err != nil {
 		return env, err
 	}
@@ -119,19 +119,26 @@ func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env,
 		return env, err
 	}
 	defer state.Close()
-	name := resource.Digest(engine.Endpoint + "\x00" + s.place.identity.Checkout)[:32]
+	if s.unlock, err = s.lockCheckout(ctx, state, s.place.identity.Checkout, command); err != nil {
+		return env, err
+	}
+	s.onClose(s.unlock)
+	_ = state.Sweep(locks, s.app.m.Now().Add(-oldLock)) // what stays is swept the next time
+	return env, nil
+}
+
+// lockCheckout keeps other envys from what a checkout has on the engine, which was pinged, until unlock.
+func (s *session) lockCheckout(ctx context.Context, state *hostfs.Tree, checkout, command string) (unlock func() error, err error) {
+	name := resource.Digest(s.about.Endpoint + "\x00" + checkout)[:32]
 	me := hostfs.Holder{PID: s.app.m.PID, Command: "envy " + command, Since: s.app.m.Now()}
-	unlock, err := state.Lock(ctx, locks, name, me, func(h hostfs.Holder) {
+	unlock, err = state.Lock(ctx, locks, name, me, func(h hostfs.Holder) {
 		s.waited = true
 		s.waiting("another envy in this checkout")(h)
 	})
 	if err != nil {
-		return env, err
+		return nil, err
 	}
-	s.unlock = sync.OnceValue(unlock)
-	s.onClose(s.unlock)
-	_ = state.Sweep(locks, s.app.m.Now().Add(-oldLock)) // what stays is swept the next time
-	return env, nil
+	return sync.OnceValue(unlock), nil
 }
 
 // waiting tells for whom a command waits.
@@ -153,8 +160,10 @@ const (
 )
 
 // state opens the user's folder for what envy remembers; it is made where it is missing.
-func (s *session) state() (*hostfs.Tree, error) {
-	state, err := s.place.caller.OpenDir(s.place.caller.Dirs.State)
+func (s *session) state() (*hostfs.Tree, error) { return openState(s.place.caller) }
+
+func openState(caller hostfs.Caller) (*hostfs.Tree, error) {
+	state, err := caller.OpenDir(caller.Dirs.State)
 	if err != nil {
 		return nil, fmt.Errorf("envy's folder for its state: %w", err)
 	}
@@ -187,8 +196,10 @@ func (s *session) runGone(id string) bool {
 }
 
 // runOver takes away what a client that is gone left of its lock. Where that fails it is swept one day.
-func (s *session) runOver(id string) {
-	state, err := s.state()
+func (s *session) runOver(id string) { s.forgetRun(s.place.caller, id) }
+
+func (s *session) forgetRun(caller hostfs.Caller, id string) {
+	state, err := openState(caller)
 	if err != nil {
 		return
 	}

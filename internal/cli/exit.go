@@ -87,6 +87,7 @@ var exitCodes = []struct {
 	{"not built yet", is[*notBuiltError], exitInvalid},
 	{"no such box", is[*provision.NoBoxError], exitInvalid},
 	{"no such provisioner", is[*provision.UnknownProvisionerError], exitInvalid},
+	{"nothing of that name to prune", is[*provision.UnknownNameError], exitInvalid},
 	{"no Envfile", is[*hostfs.NotFoundError], exitInvalid},
 	{"two Envfiles", is[*hostfs.BothError], exitInvalid},
 	{"a file that is too large", is[*hostfs.TooLargeError], exitInvalid},

@@ -50,6 +50,7 @@ func TestExitCode(t *testing.T) {
 		{&notBuiltError{}, 3, "not built yet"},
 		{&provision.NoBoxError{}, 3, "no such box"},
 		{&provision.UnknownProvisionerError{}, 3, "no such provisioner"},
+		{&provision.UnknownNameError{}, 3, "nothing of that name to prune"},
 		{&hostfs.NotFoundError{}, 3, "no Envfile"},
 		{&hostfs.BothError{}, 3, "two Envfiles"},
 		{&hostfs.TooLargeError{}, 3, "a file that is too large"},

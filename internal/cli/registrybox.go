@@ -144,6 +144,7 @@ func (c headCache) get(digest string) *archive.Head {
 	if err != nil || from.Len() > 0 || head.Digest != digest {
 		return nil
 	}
+	dir.Used(headFile(digest))
 	return head
 }
 

@@ -138,6 +138,7 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 	var refused *provision.RefusedError
 	var noBox *provision.NoBoxError
 	var noProvisioner *provision.UnknownProvisionerError
+	var unknown *provision.UnknownNameError
 	var state *provision.StateError
 	var stale *provision.StalePlanError
 	var newer *resource.NewerSpecError
@@ -149,6 +150,8 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 		return noSuchBox(noBox), true
 	case errors.As(err, &noProvisioner):
 		return diag.Diagnostic{Summary: err.Error(), Hint: "--only takes the labels of provision blocks of the boxes that are meant"}, true
+	case errors.As(err, &unknown):
+		return diag.Diagnostic{Summary: unknown.Text, Hint: unknown.Hint}, true
 	case errors.As(err, &state):
 		return diag.Diagnostic{Class: diag.Failed, Summary: state.Error(), Hint: state.Hint}, true
 	case errors.As(err, &stale):

@@ -15,6 +15,7 @@ type Scope struct {
 	Project  string
 	Only     []resource.Key // nil: all
 	Volumes  bool           // destroy: named volumes too
+	Named    []string       // destroy: instead, the volumes of these names on the engine
 	Answers  Answers
 	AskLoss  bool // destroy: say what would be lost
 	Kill     bool // halt: do not wait for the boxes to stop by themselves
@@ -189,7 +190,7 @@ func (p *scopePlanner) destroyVolumes(needs []int) {
 		case p.s.Only != nil && !slices.Contains(p.s.Only, key):
 			kept++
 			continue
-		case !p.s.Volumes:
+		case !p.s.Volumes && !slices.Contains(p.s.Named, v.Name):
 			p.plan.Kept = append(p.plan.Kept, v.Name)
 			kept++
 			continue

@@ -20,8 +20,8 @@ type Checkout struct {
 
 // AgentVolume is a volume with the program that runs in boxes, of one version. Boxes of all checkouts share it.
 type AgentVolume struct {
-	Name string
-	Used int // containers of envy's that mount it
+	Name  string
+	Users []string // ids of envy's containers that mount it, in no order
 }
 
 // CheckoutKey tells the checkouts in a list of everybody's objects apart.
@@ -29,6 +29,9 @@ type CheckoutKey struct{ Checkout, User string }
 
 // Key is the checkout that labels name.
 func (o Owner) Key() CheckoutKey { return CheckoutKey{o.Checkout, o.User} }
+
+// Key is the checkout's, too.
+func (id Identity) Key() CheckoutKey { return CheckoutKey{id.Checkout, id.User} }
 
 // Identity is the checkout that labels name, without the project's name.
 func (o Owner) Identity() Identity {

@@ -40,11 +40,11 @@ func (e *Engine) Everywhere(ctx context.Context) (resource.Everywhere, error) {
 	if err := g.Wait(); err != nil {
 		return resource.Everywhere{}, err
 	}
-	mounted := map[string]int{}
+	mounted := map[string][]string{}
 	for _, c := range containers {
 		all.containers = append(all.containers, c.listedContainer)
 		for _, m := range c.Mounts {
-			mounted[m.Name]++
+			mounted[m.Name] = append(mounted[m.Name], c.ID)
 		}
 	}
 	out := resource.Everywhere{Engine: about, Agents: agentsOf(all, mounted)}
@@ -87,12 +87,12 @@ func (l listings) byCheckout() (map[resource.CheckoutKey]*listings, map[resource
 }
 
 // agentsOf are the volumes that are an agent's by label and by name.
-func agentsOf(l listings, mounted map[string]int) []resource.AgentVolume {
+func agentsOf(l listings, mounted map[string][]string) []resource.AgentVolume {
 	var out []resource.AgentVolume
 	for _, v := range l.volumes.Volumes {
 		hash := v.Labels[resource.LabelAgent]
 		if hash != "" && v.Name == agentVolumePrefix+hash && v.Labels[resource.LabelCheckout] == "" {
-			out = append(out, resource.AgentVolume{Name: v.Name, Used: mounted[v.Name]})
+			out = append(out, resource.AgentVolume{Name: v.Name, Users: mounted[v.Name]})
 		}
 	}
 	slices.SortFunc(out, func(a, b resource.AgentVolume) int { return cmp.Compare(a.Name, b.Name) })

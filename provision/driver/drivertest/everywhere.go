@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -13,6 +14,7 @@ func everywhereTests() []test {
 	return []test{
 		{"all checkouts", testEverywhere},
 		{"checkouts without anything of their own", testNothingOwned},
+		{"agents", testAgents},
 		{"disk use", testDiskUse},
 		{"disk use of images", testImageUse},
 	}
@@ -75,6 +77,18 @@ func testNothingOwned(b *bench) {
 	if got == nil || len(got.Observed.Boxes) != 1 || !slices.Contains(got.Observed.Strangers, n.Name) {
 		b.Errorf("beside a stranger: %+v", got)
 	}
+}
+
+// testAgents: the volume that a box has its agent from is told, and stays as long as the box does.
+func testAgents(b *bench) {
+	id := b.create(b.newBox("web"))
+	seen, err := b.d.Everywhere(b.ctx)
+	b.must(err)
+	i := slices.IndexFunc(seen.Agents, func(a resource.AgentVolume) bool { return slices.Contains(a.Users, id) })
+	if i < 0 {
+		b.Fatalf("no agent is told to be the box's: %+v", seen.Agents)
+	}
+	b.wantKind("the agent of a box", b.d.RemoveVolume(b.ctx, seen.Agents[i].Name), driver.Conflict)
 }
 
 func testDiskUse(b *bench) {

@@ -65,7 +65,7 @@ func (s *state) create(n driver.NewBox, now time.Time) (*box, error) {
 		return nil, fail(driver.Invalid, "create", what, "invalid mount config for type \"bind\": bind source path does not exist: "+missing)
 	}
 	s.mountVolumes(b, img)
-	s.agentVolume()
+	b.Agent = s.agentVolume()
 	s.Boxes[id] = b
 	s.emit(b, "create", now)
 	return b, nil
@@ -152,15 +152,16 @@ func (s *state) mountVolumes(b *box, img *image) {
 	}
 }
 
-// agentVolume is the one that every box mounts the agent from.
-func (s *state) agentVolume() {
+// agentVolume is the one that every new box mounts the agent from.
+func (s *state) agentVolume() string {
 	hash := resource.Digest("the fake's agent")[:12]
-	name := "envy-agent-" + hash
+	name := agentVolume + hash
 	if s.Volumes[name] == nil {
 		labels := resource.Identity{}.Labels(resource.Owner{})
 		labels[resource.LabelAgent] = hash
 		s.Volumes[name] = &volume{Name: name, Labels: labels}
 	}
+	return name
 }
 
 // CopyIn implements driver.Mutator: names in the archive are relative to target, which is made; "." is target itself.

@@ -2,6 +2,8 @@ package fake
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -28,7 +30,7 @@ func (e *Engine) Everywhere(ctx context.Context) (resource.Everywhere, error) {
 		for _, v := range s.volumes() {
 			hash := v.Labels[resource.LabelAgent]
 			if hash != "" && v.Name == agentVolume+hash && v.Labels[resource.LabelCheckout] == "" {
-				r.Agents = append(r.Agents, resource.AgentVolume{Name: v.Name, Used: s.mounts(v.Name)})
+				r.Agents = append(r.Agents, resource.AgentVolume{Name: v.Name, Users: s.mounts(v.Name)})
 			}
 		}
 		return nil
@@ -37,8 +39,7 @@ func (e *Engine) Everywhere(ctx context.Context) (resource.Everywhere, error) {
 	return r, err
 }
 
-// agentVolume begins the name of a volume with an agent. Boxes of the fake have their agent built in, and mount one only
-// where a test says so.
+// agentVolume begins the name of a volume with an agent.
 const agentVolume = "envy-agent-"
 
 // labels are those of everything on the engine.
@@ -56,17 +57,15 @@ func (s *state) labels() []map[string]string {
 	return all
 }
 
-// mounts counts the boxes that have a volume mounted.
-func (s *state) mounts(volume string) int {
-	n := 0
+// mounts are the boxes that have a volume mounted.
+func (s *state) mounts(volume string) []string {
+	var ids []string
 	for _, b := range s.boxes() {
-		for _, name := range b.Volumes {
-			if name == volume {
-				n++
-			}
+		if b.Agent == volume || slices.Contains(slices.Collect(maps.Values(b.Volumes)), volume) {
+			ids = append(ids, b.ID)
 		}
 	}
-	return n
+	return ids
 }
 
 // DiskUse implements driver.Surveyor. Every layer but an image's last one, which takes what is left of its size, is empty.

@@ -41,6 +41,7 @@ func (e *Engine) Publish(ref string, i Image) error {
 //	connect NETWORK BOX, disconnect NETWORK BOX
 //	remove-network NAME, remove-volume NAME, remove-image REFERENCE    used or not
 //	foreign-box NAME, foreign-network NAME, foreign-volume NAME        somebody else's
+//	agent-volume HASH [BOX]       another version's, in which BOX has its agent
 //	listen PORT, unlisten PORT    on the host
 //	break-builds TEXT             builds with TEXT in a file of theirs fail
 //	offline, online               no registry answers
@@ -147,12 +148,30 @@ func (h hand) objects(verb string) (bool, error) {
 			return true, err
 		}
 		h.s.Boxes[id] = &box{ID: id, Seq: seq, Name: name, Created: h.now, State: resource.StateExited, Layer: map[string]*file{}}
+	case "agent-volume":
+		return true, h.agentVolume()
 	case "connect", "disconnect":
 		return true, h.connect(verb)
 	default:
 		return false, nil
 	}
 	return true, nil
+}
+
+func (h hand) agentVolume() error {
+	name := agentVolume + h.arg(0)
+	labels := resource.Identity{}.Labels(resource.Owner{})
+	labels[resource.LabelAgent] = h.arg(0)
+	h.s.Volumes[name] = &volume{Name: name, Labels: labels}
+	if h.arg(1) == "" {
+		return nil
+	}
+	b, err := h.s.find("agent-volume", h.arg(1))
+	if err != nil {
+		return err
+	}
+	b.Agent = name
+	return nil
 }
 
 func (h hand) connect(verb string) error {

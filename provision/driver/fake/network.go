@@ -208,12 +208,8 @@ func (e *Engine) CreateVolume(ctx context.Context, v driver.NewVolume) (resource
 // RemoveVolume implements driver.Mutator. One that any box mounts, running or not, stays.
 func (e *Engine) RemoveVolume(ctx context.Context, name string) error {
 	return e.do(ctx, "remove", func(s *state, _ time.Time) error {
-		for _, b := range s.boxes() {
-			for _, v := range b.Volumes {
-				if v == name {
-					return fail(driver.Conflict, "remove", "volume "+name, "volume is in use - ["+b.ID+"]")
-				}
-			}
+		if users := s.mounts(name); len(users) > 0 {
+			return fail(driver.Conflict, "remove", "volume "+name, "volume is in use - ["+users[0]+"]")
 		}
 		delete(s.Volumes, name)
 		return nil

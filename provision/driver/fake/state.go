@@ -48,6 +48,7 @@ type box struct {
 	Labels             map[string]string
 	Secrets            map[string]string `json:",omitempty"`
 	Volumes            map[string]string `json:",omitempty"` // target → volume name
+	Agent              string            `json:",omitempty"` // the volume that it has its agent from
 	Anonymous          []string          `json:",omitempty"` // volumes that go with the box
 	Joins              []*join           `json:",omitempty"` // the first is its own network
 	Peer               string            `json:",omitempty"`
