@@ -47,7 +47,7 @@ func (a *app) commands() []*cli.Command {
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
 		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
-		a.pruneCommand(),
+		a.dfCommand(), a.pruneCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
 	for _, n := range notBuilt() {
@@ -85,7 +85,6 @@ func notBuilt() []absence {
 		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},
 		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
 		{"events", "docker events --filter label=io.envy.project"},
-		{"df", "envy status --size; docker system df"},
 		{"top", "envy exec BOX ps; docker top"},
 		{"cp", "a share; docker cp with the container's name, which envy status shows"},
 	}
