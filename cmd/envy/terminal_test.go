@@ -217,3 +217,22 @@ func TestTerminalTrust(t *testing.T) {
 	x.start("up")
 	x.ends(0)
 }
+
+// A status that is watched is drawn over the last one, and ends with ^C.
+func TestTerminalWatch(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, `box "web" { image = "debian:bookworm-slim" }`)
+	x.start("up")
+	x.ends(0)
+	x.start("status", "--watch")
+	x.await("running")
+	if out, err := x.command("suspend").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	x.await("paused")
+	x.write("\x03")
+	x.ends(130)
+	if !strings.Contains(x.text(), "\x1b[2A\x1b[J") || strings.Contains(x.text(), "Error") {
+		t.Errorf("%q", x.text())
+	}
+}

@@ -52,6 +52,7 @@ type session struct {
 	lockFiles lockFiles       // as read with it
 	renews    bool            // a lock that cannot be read counts as none: it is written anew
 	pushed    []lock.Image    // to the team's cache, by the recipe's tag
+	muted     bool            // what is wrong with the Envfile was told
 	offline   bool            // nothing is fetched: the command needs the Envfile for a warning only
 	closers   []func() error
 }
@@ -206,7 +207,7 @@ func (p *place) read(name string) ([]byte, error) {
 }
 
 func (s *session) warnBroken(err error) error {
-	if err == nil {
+	if err == nil || s.muted {
 		return nil
 	}
 	list := s.app.describe(parts(err)[0])

@@ -18,17 +18,22 @@ func (a *app) statusCommand() *cli.Command {
 		if _, err := atMost(c, 0); err != nil {
 			return err
 		}
+		size, all, watch := c.Bool("size"), c.Bool("all"), c.Bool("watch")
 		switch {
-		case c.Bool("watch"):
-			return &notBuiltError{"status --watch", "watch envy status"}
-		case c.Bool("all"):
-			return s.statusAll(ctx, c.Bool("size"))
+		case watch && size:
+			return &usageError{text: "--watch and --size: the engine would have to count at every change", hint: "envy status --size tells once"}
+		case watch && all:
+			return &usageError{text: "--watch is about one checkout, --all about all of them"}
+		case watch:
+			return s.watchStatus(ctx)
+		case all:
+			return s.statusAll(ctx, size)
 		}
-		return s.status(ctx, c.Bool("size"))
+		return s.status(ctx, size)
 	},
 		toggle("size", "with disk use, which the engine has to count"),
 		toggle("all", "all projects on the engine, whoever's they are; needs no Envfile"),
-		toggle("watch", "draw it again on every change (not built yet)"),
+		toggle("watch", "draw it again on every change, until it is interrupted"),
 	)
 }
 
@@ -41,13 +46,7 @@ func (s *session) status(ctx context.Context, sized bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.elsewhere(ctx, env, scene); is[*provision.RefusedError](err) {
-		list := s.app.describe(err)
-		list[0].Severity = diag.Warning
-		if err := s.view.Diagnostics(list); err != nil {
-			return err
-		}
-	} else if err != nil {
+	if err := s.warnElsewhere(ctx, env, scene); err != nil {
 		return err
 	}
 	var sizes map[string]provision.Size
@@ -56,7 +55,23 @@ func (s *session) status(ctx context.Context, sized bool) error {
 			return err
 		}
 	}
-	o := view.StatusOptions{Project: scene.Identity.Project, Size: sized}
+	return showStatus(s.view, project, scene, sizes)
+}
+
+// warnElsewhere is elsewhere for commands that go on: the refusal becomes a warning.
+func (s *session) warnElsewhere(ctx context.Context, env provision.Env, scene *provision.Scene) error {
+	err := s.elsewhere(ctx, env, scene)
+	if !is[*provision.RefusedError](err) {
+		return err
+	}
+	list := s.app.describe(err)
+	list[0].Severity = diag.Warning
+	return s.view.Diagnostics(list)
+}
+
+// showStatus lists boxes; sizes are nil where nobody asked for them, project where the Envfile is broken.
+func showStatus(v *view.View, project *provision.Project, scene *provision.Scene, sizes map[string]provision.Size) error {
+	o := view.StatusOptions{Project: scene.Identity.Project, Size: sizes != nil}
 	if o.Project == "" && project != nil {
 		o.Project = project.Config.Name
 	}
@@ -68,7 +83,38 @@ func (s *session) status(ctx context.Context, sized bool) error {
 		}
 		rows = append(rows, row)
 	}
-	return s.view.Status(rows, o)
+	return v.Status(rows, o)
+}
+
+// watchStatus draws the status until it is interrupted. The Envfile is read anew each time, since what changes boxes is
+// often an up after an edit; what is wrong with it is told once.
+func (s *session) watchStatus(ctx context.Context) error {
+	env, err := s.env()
+	if err != nil {
+		return err
+	}
+	drawing := s.view.NewWatch()
+	err = provision.Watch(ctx, env.Engine, s.place.identity, func(ctx context.Context) error {
+		project, err := s.projectIfWell(ctx)
+		if err != nil {
+			return err
+		}
+		scene, err := provision.Look(ctx, env, s.place.identity)
+		if err != nil {
+			return err
+		}
+		if !s.muted {
+			if err := s.warnElsewhere(ctx, env, scene); err != nil {
+				return err
+			}
+			s.muted = true
+		}
+		return drawing.Draw(func(v *view.View) error { return showStatus(v, project, scene, nil) })
+	})
+	if err != nil && ctx.Err() != nil {
+		return &shownError{errInterrupted} // it is how one stops to watch
+	}
+	return err
 }
 
 func (a *app) portCommand() *cli.Command {
