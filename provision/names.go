@@ -1,12 +1,15 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 
 	"github.com/envyhq/envy/provision/driver"
+	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -78,15 +81,16 @@ func longName(wanted string, id resource.Identity) string {
 // pickName chooses a name for a checkout that has none: the short one if no other checkout has it and nothing on the
 // engine bears a name that it would give, else with a hash (§6). A checkout that was moved here is refused: its boxes
 // still name the old path, and are never silently adopted.
-func pickName(ctx context.Context, e driver.Observer, p *Project, exists func(string) (bool, bool)) (string, driver.Names, error) {
-	names, err := e.Names(ctx)
+func pickName(ctx context.Context, env Env, p *Project) (string, driver.Names, error) {
+	names, err := env.Engine.Names(ctx)
 	if err != nil {
 		return "", names, err
 	}
 	wanted, id := p.Config.Name, p.Identity
-	if err := moved(names, wanted, id, exists); err != nil {
+	if err := moved(names, wanted, id, env.Host.Exists); err != nil {
 		return "", names, err
 	}
+	env.noteRenamed(names, id)
 	if !taken(names, wanted, id, p) {
 		return wanted, names, nil
 	}
@@ -103,28 +107,64 @@ func Elsewhere(ctx context.Context, env Env, s *Scene, name func() string) error
 	if err != nil {
 		return err
 	}
-	return moved(names, name(), s.Identity, env.Host.Exists)
+	if err := moved(names, name(), s.Identity, env.Host.Exists); err != nil {
+		return err
+	}
+	env.noteRenamed(names, s.Identity)
+	return nil
 }
 
 // moved looks for the same user's project of that name on this host whose folder is gone: by its claim, or where that
-// was pruned by its boxes.
+// was pruned by its boxes. A checkout that had to take the long form of the name wanted the same one.
 func moved(names driver.Names, wanted string, id resource.Identity, exists func(string) (bool, bool)) error {
-	owner, claimed := names.Volumes[resource.ClaimName(wanted)]
-	for _, name := range slices.Sorted(maps.Keys(names.Containers)) {
-		if o := names.Containers[name]; !claimed && o.Project == wanted && (resource.Identity{}).Bears(name, o) {
-			owner, claimed = o, true
+	for _, owner := range lost(names, id, exists) {
+		long := longName(wanted, resource.Identity{Path: owner.Path, Checkout: owner.Checkout})
+		if owner.Project != wanted && owner.Project != long {
+			continue
+		}
+		return &RefusedError{
+			Text: fmt.Sprintf("project %q belongs to a checkout at %s, which is gone; this looks like the same one, moved", owner.Project, owner.Path),
+			Hint: "move it back; or let go of what it made, which envy prune takes away; or choose another name here: envy { name = … }",
 		}
 	}
-	if owner.HostID != id.HostID || owner.User != id.User || owner.Checkout == id.Checkout || owner.Path == "" {
-		return nil
+	return nil
+}
+
+// noteRenamed tells of boxes whose checkout lay beside this one and is gone. It may be this one: a project without a name of
+// its own is called after its folder, so nothing but the place is left to know it by, and that may deceive.
+func (env Env) noteRenamed(names driver.Names, id resource.Identity) {
+	for _, owner := range lost(names, id, env.Host.Exists) {
+		if path.Dir(owner.Path) == path.Dir(id.Path) {
+			env.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf(
+				"boxes of %s, which is gone, are still there as project %q; if that was this folder, rename it back; envy prune takes them away",
+				owner.Path, owner.Project)})
+		}
 	}
-	if there, _ := exists(owner.Path); there {
-		return nil
+}
+
+// lost are the same user's projects on this host whose folders are gone, by name: those that have boxes or a claim.
+func lost(names driver.Names, id resource.Identity, exists func(string) (bool, bool)) []resource.Owner {
+	found := map[string]resource.Owner{} // by checkout
+	mine := func(o resource.Owner) bool {
+		return o.HostID == id.HostID && o.User == id.User && o.Checkout != id.Checkout && o.Path != ""
 	}
-	return &RefusedError{
-		Text: fmt.Sprintf("project %q belongs to a checkout at %s, which is gone; this looks like the same one, moved", wanted, owner.Path),
-		Hint: "move it back; or let go of what it made, which envy prune takes away; or choose another name here: envy { name = … }",
+	for _, name := range slices.Sorted(maps.Keys(names.Containers)) {
+		if o := names.Containers[name]; mine(o) && (resource.Identity{}).Bears(name, o) {
+			found[o.Checkout] = o
+		}
 	}
+	for name, o := range names.Volumes {
+		if mine(o) && o.Volume == resource.ClaimVolume && name == resource.ClaimName(o.Project) {
+			found[o.Checkout] = o
+		}
+	}
+	out := slices.SortedFunc(maps.Values(found), func(a, b resource.Owner) int {
+		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Path, b.Path))
+	})
+	return slices.DeleteFunc(out, func(o resource.Owner) bool {
+		there, _ := exists(o.Path)
+		return there
+	})
 }
 
 // taken reports whether another checkout or a foreign object has a name that the project would give.

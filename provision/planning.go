@@ -76,7 +76,7 @@ func settle(ctx context.Context, env Env, p *Project) (*planning, error) {
 	name := currentName(g.observed, p.Config.Name, p.Identity)
 	if name == "" {
 		var names driver.Names
-		if name, names, err = pickName(ctx, env.Engine, p, env.Host.Exists); err != nil {
+		if name, names, err = pickName(ctx, env, p); err != nil {
 			return nil, err
 		}
 		g.names = &names
