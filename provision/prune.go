@@ -18,7 +18,7 @@ import (
 type PruneOptions struct {
 	Volumes  []string  // names of volumes that go too: none goes unnamed (§6)
 	Gone     []string  // paths of checkouts that count as gone, where that cannot be told
-	Before   time.Time // images that were made later stay
+	Before   time.Time // images and agents that were made later stay
 	AskLoss  bool      // find out what boxes would lose
 	Parallel int
 }
@@ -37,8 +37,8 @@ type Pruning struct {
 	Projects []PrunedProject
 	Agents   []string // volumes
 	Images   []driver.NamedImage
-	Young    []driver.NamedImage // images that nothing uses, and that are not old enough
-	NotFound []Seen              // checkouts whose whereabouts cannot be told
+	Young    []string // images and agents that nothing uses, and that are not old enough
+	NotFound []Seen   // checkouts whose whereabouts cannot be told
 }
 
 // PrunedProject is a project whose checkout is gone.
@@ -90,7 +90,11 @@ func FindPrunable(ctx context.Context, env PruneEnv, o PruneOptions) (*Pruning, 
 	}
 	staying := p.staying(all)
 	for _, a := range all.Agents {
-		if !slices.ContainsFunc(a.Users, func(id string) bool { return !p.goes(id) }) {
+		switch used := slices.ContainsFunc(a.Users, func(id string) bool { return !p.goes(id) }); {
+		case used:
+		case a.Created.After(o.Before):
+			p.Young = append(p.Young, a.Name)
+		default:
 			p.Agents = append(p.Agents, a.Name)
 		}
 	}
@@ -162,7 +166,7 @@ func (p *Pruning) findImages(ctx context.Context, e driver.Mover, boxes []resour
 		switch {
 		case !built || used[i.ID]:
 		case i.Created.After(before):
-			p.Young = append(p.Young, i)
+			p.Young = append(p.Young, i.Reference)
 		default:
 			p.Images = append(p.Images, i)
 		}

@@ -38,7 +38,7 @@ func (a *app) pruneCommand() *cli.Command {
 	},
 		&cli.StringSliceFlag{Name: "volume", Usage: "also the volume of this `NAME`, of a checkout that is gone, with all that is in it"},
 		&cli.StringSliceFlag{Name: "gone", Usage: "count the checkout at `PATH` as gone, where that cannot be told"},
-		&cli.StringFlag{Name: "older", Usage: "of images and cached files only those that are older than `AGE`: 12h, 30d, 0 for all", Value: defaultOlder},
+		&cli.StringFlag{Name: "older", Usage: "of images, cached files and versions of envy's own program only those that are older than `AGE`: 12h, 30d, 0 for all", Value: defaultOlder},
 	)
 }
 

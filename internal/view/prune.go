@@ -17,7 +17,7 @@ type PruneJSON struct {
 	Agents   []string        `json:"agents"` // volumes
 	Images   []PrunedImage   `json:"images"`
 	Cached   PrunedCache     `json:"cached"`
-	Young    int             `json:"young"` // images that nothing uses, and that are not old enough
+	Young    int             `json:"young"` // images and agents that nothing uses, and that are not old enough
 	NotFound []LostCheckout  `json:"not_found"`
 }
 
@@ -158,7 +158,7 @@ func (p Printer) prune(j PruneJSON) *Text {
 		removed(t, "cached", []string{plural(j.Cached.Files, "file", "files") + "  " + Bytes(j.Cached.Bytes)})
 	}
 	if j.Young > 0 {
-		t.Paint(Faint, plural(j.Young, "image that no box is made from is", "images that no box is made from are")+" kept for being new; --older 0 takes them too").Add("\n")
+		t.Paint(Faint, plural(j.Young, "image or version that no box uses is", "images and versions that no box uses are")+" kept for being new; --older 0 takes them too").Add("\n")
 	}
 	for _, c := range j.NotFound {
 		t.Paint(Caution, "not found, but perhaps not gone: "+c.Path+": "+c.Why+"; if it is: --gone "+c.Path).Add("\n")

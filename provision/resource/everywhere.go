@@ -3,6 +3,7 @@ package resource
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Everywhere is what a constant number of list calls told of all checkouts on an engine.
@@ -20,8 +21,9 @@ type Checkout struct {
 
 // AgentVolume is a volume with the program that runs in boxes, of one version. Boxes of all checkouts share it.
 type AgentVolume struct {
-	Name  string
-	Users []string // ids of envy's containers that mount it, in no order
+	Name    string
+	Created time.Time
+	Users   []string // ids of envy's containers that mount it, in no order
 }
 
 // CheckoutKey tells the checkouts in a list of everybody's objects apart.

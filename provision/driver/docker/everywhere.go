@@ -92,7 +92,7 @@ func agentsOf(l listings, mounted map[string][]string) []resource.AgentVolume {
 	for _, v := range l.volumes.Volumes {
 		hash := v.Labels[resource.LabelAgent]
 		if hash != "" && v.Name == agentVolumePrefix+hash && v.Labels[resource.LabelCheckout] == "" {
-			out = append(out, resource.AgentVolume{Name: v.Name, Users: mounted[v.Name]})
+			out = append(out, resource.AgentVolume{Name: v.Name, Created: engineTime(v.CreatedAt), Users: mounted[v.Name]})
 		}
 	}
 	slices.SortFunc(out, func(a, b resource.AgentVolume) int { return cmp.Compare(a.Name, b.Name) })

@@ -107,10 +107,7 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 		},
 	}
 	volume := func(name string, o resource.Owner) {
-		all.volumes.Volumes = append(all.volumes.Volumes, struct {
-			Name   string
-			Labels map[string]string
-		}{name, checkout.Labels(o)})
+		all.volumes.Volumes = append(all.volumes.Volumes, listedVolume{Name: name, Labels: checkout.Labels(o)})
 	}
 	volume("shop.envy", resource.Owner{Volume: resource.ClaimVolume})
 	volume("shop.cache", resource.Owner{Volume: "cache"})
@@ -120,10 +117,7 @@ func TestObservedSortsOwnFromForeign(t *testing.T) {
 	volume("anonymous", resource.Owner{})
 	market := checkout
 	market.Project = "market"
-	all.volumes.Volumes = append(all.volumes.Volumes, struct {
-		Name   string
-		Labels map[string]string
-	}{"market.envy", market.Labels(resource.Owner{Volume: resource.ClaimVolume})})
+	all.volumes.Volumes = append(all.volumes.Volumes, listedVolume{Name: "market.envy", Labels: market.Labels(resource.Owner{Volume: resource.ClaimVolume})})
 
 	got := observed(resource.Engine{Version: "1"}, all, checkout)
 	names := map[string][]string{"strangers": got.Strangers}

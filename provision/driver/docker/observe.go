@@ -29,11 +29,12 @@ type listedNetwork struct {
 	Labels     map[string]string
 }
 
-type listedVolumes struct {
-	Volumes []struct {
-		Name   string
-		Labels map[string]string
-	}
+type listedVolumes struct{ Volumes []listedVolume }
+
+type listedVolume struct {
+	Name      string
+	CreatedAt string
+	Labels    map[string]string
 }
 
 // list asks for the three lists at once; label filters them, "" does not.

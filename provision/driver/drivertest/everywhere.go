@@ -88,6 +88,9 @@ func testAgents(b *bench) {
 	if i < 0 {
 		b.Fatalf("no agent is told to be the box's: %+v", seen.Agents)
 	}
+	if seen.Agents[i].Created.IsZero() {
+		b.Errorf("no time of %+v", seen.Agents[i])
+	}
 	b.wantKind("the agent of a box", b.d.RemoveVolume(b.ctx, seen.Agents[i].Name), driver.Conflict)
 }
 

@@ -65,7 +65,7 @@ func (s *state) create(n driver.NewBox, now time.Time) (*box, error) {
 		return nil, fail(driver.Invalid, "create", what, "invalid mount config for type \"bind\": bind source path does not exist: "+missing)
 	}
 	s.mountVolumes(b, img)
-	b.Agent = s.agentVolume()
+	b.Agent = s.agentVolume(now)
 	s.Boxes[id] = b
 	s.emit(b, "create", now)
 	return b, nil
@@ -153,13 +153,13 @@ func (s *state) mountVolumes(b *box, img *image) {
 }
 
 // agentVolume is the one that every new box mounts the agent from.
-func (s *state) agentVolume() string {
+func (s *state) agentVolume(now time.Time) string {
 	hash := resource.Digest("the fake's agent")[:12]
 	name := agentVolume + hash
 	if s.Volumes[name] == nil {
 		labels := resource.Identity{}.Labels(resource.Owner{})
 		labels[resource.LabelAgent] = hash
-		s.Volumes[name] = &volume{Name: name, Labels: labels}
+		s.Volumes[name] = &volume{Name: name, Created: now, Labels: labels}
 	}
 	return name
 }

@@ -30,7 +30,7 @@ func (e *Engine) Everywhere(ctx context.Context) (resource.Everywhere, error) {
 		for _, v := range s.volumes() {
 			hash := v.Labels[resource.LabelAgent]
 			if hash != "" && v.Name == agentVolume+hash && v.Labels[resource.LabelCheckout] == "" {
-				r.Agents = append(r.Agents, resource.AgentVolume{Name: v.Name, Users: s.mounts(v.Name)})
+				r.Agents = append(r.Agents, resource.AgentVolume{Name: v.Name, Created: v.Created, Users: s.mounts(v.Name)})
 			}
 		}
 		return nil

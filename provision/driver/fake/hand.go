@@ -162,7 +162,7 @@ func (h hand) agentVolume() error {
 	name := agentVolume + h.arg(0)
 	labels := resource.Identity{}.Labels(resource.Owner{})
 	labels[resource.LabelAgent] = h.arg(0)
-	h.s.Volumes[name] = &volume{Name: name, Labels: labels}
+	h.s.Volumes[name] = &volume{Name: name, Created: h.now, Labels: labels}
 	if h.arg(1) == "" {
 		return nil
 	}

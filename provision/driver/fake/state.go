@@ -100,9 +100,10 @@ type network struct {
 }
 
 type volume struct {
-	Name   string
-	Labels map[string]string `json:",omitempty"`
-	Files  map[string]*file  `json:",omitempty"`
+	Name    string
+	Created time.Time         `json:",omitzero"` // of an agent's
+	Labels  map[string]string `json:",omitempty"`
+	Files   map[string]*file  `json:",omitempty"`
 }
 
 type image struct {
