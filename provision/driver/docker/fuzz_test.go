@@ -114,6 +114,8 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return second(e.Digest(ctx, "x")) },
 		func() error { return second(e.ImageFile(ctx, "x", "/y", 10)) },
 		func() error { return second(e.PushImage(ctx, "x", sink, "p")) },
+		func() error { return second(e.Everywhere(ctx)) },
+		func() error { return second(e.DiskUse(ctx, []string{"x"})) },
 	}
 }
 
