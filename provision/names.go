@@ -132,10 +132,10 @@ func moved(names driver.Names, wanted string, id resource.Identity, exists func(
 
 // noteRenamed tells of boxes whose checkout lay beside this one and is gone. It may be this one: a project without a name of
 // its own is called after its folder, so nothing but the place is left to know it by, and that may deceive.
-func (env Env) noteRenamed(names driver.Names, id resource.Identity) {
-	for _, owner := range lost(names, id, env.Host.Exists) {
+func (e Env) noteRenamed(names driver.Names, id resource.Identity) {
+	for _, owner := range lost(names, id, e.Host.Exists) {
 		if path.Dir(owner.Path) == path.Dir(id.Path) {
-			env.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf(
+			e.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf(
 				"boxes of %s, which is gone, are still there as project %q; if that was this folder, rename it back; envy prune takes them away",
 				owner.Path, owner.Project)})
 		}

@@ -40,7 +40,7 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 	defer func() {
 		stop(nil)
 		if !told {
-			<-ended
+			_ = <-ended // what it is by then is no news: ctx has ended
 		}
 	}()
 	again := time.NewTimer(watchAgain)

@@ -84,14 +84,14 @@ func (s *session) debug() func(method, path string, took time.Duration, err erro
 }
 
 // reach is env with what only a ping tells; the driver would send that ping first in any case.
-func (s *session) reach(ctx context.Context) (provision.Env, resource.Engine, error) {
+func (s *session) reach(ctx context.Context) (provision.Env, error) {
 	env, err := s.env()
 	if err != nil {
-		return env, resource.Engine{}, err
+		return env, err
 	}
 	engine, err := env.Engine.Ping(ctx)
 	env.Local, s.about = strings.HasPrefix(engine.Endpoint, "unix://"), engine
-	return env, engine, err
+	return env, err
 }
 
 // makingEnv is lockedEnv for commands that make boxes.
@@ -110,7 +110,7 @@ func (s *session) makingEnv(ctx context.Context, command string) (provision.Env,
 // lockedEnv is reach for commands that change things: one envy at a time for an engine and a checkout. It holds until
 // unlock, or until the session is closed.
 func (s *session) lockedEnv(ctx context.Context, command string) (provision.Env, error) {
-	env, _, err := s.reach(ctx)
+	env, err := s.reach(ctx)
 	if err != nil {
 		return env, err
 	}

@@ -52,7 +52,7 @@ func (s *session) packBox(ctx context.Context, names []string, output string, fo
 	if err := project.Knows(names); err != nil {
 		return err
 	}
-	env, _, err := s.reach(ctx)
+	env, err := s.reach(ctx)
 	if err != nil {
 		return err
 	}

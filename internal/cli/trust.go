@@ -117,7 +117,7 @@ func (s *session) take(ctx context.Context, g view.Gate, accept string) error {
 // settledGate is the list with the ports that the engine knows of, as commands that ask the engine see it; false where none
 // answers.
 func (s *session) settledGate(ctx context.Context, project *provision.Project) (view.Gate, bool) {
-	env, _, err := s.reach(ctx)
+	env, err := s.reach(ctx)
 	if err != nil {
 		return view.Gate{}, false
 	}

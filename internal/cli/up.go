@@ -218,7 +218,7 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	if err := gate(ctx, project.Config); err != nil {
 		return nil, err
 	}
-	env, _, err := s.reach(ctx)
+	env, err := s.reach(ctx)
 	if err != nil {
 		return nil, err
 	}
