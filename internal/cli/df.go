@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/event"
 )
 
 func (a *app) dfCommand() *cli.Command {
@@ -26,11 +28,26 @@ func (s *session) df(ctx context.Context, verbose bool) error {
 	if err := s.openEngine(); err != nil {
 		return err
 	}
-	space, err := provision.MeasureSpace(ctx, s.engine, me, findCheckout)
-	if err != nil {
+	var space *provision.Space
+	if err := s.counting(func() error {
+		space, err = provision.MeasureSpace(ctx, s.engine, me, findCheckout)
+		return err
+	}); err != nil {
 		return err
 	}
 	return s.view.Disk(diskJSON(space), verbose)
+}
+
+// counting tells that the engine counts, where that takes long.
+func (s *session) counting(count func() error) error {
+	e := event.Event{ID: "disk use", Kind: event.Start, Subject: "engine", Text: "disk use"}
+	s.sink().Send(e)
+	err := count()
+	if e.Kind = event.Done; err != nil {
+		e.Kind, e.Text = event.Failed, err.Error()
+	}
+	s.sink().Send(e)
+	return errors.Join(err, s.settle())
 }
 
 func diskJSON(s *provision.Space) view.DiskJSON {

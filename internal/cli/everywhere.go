@@ -61,7 +61,7 @@ func (s *session) projectRows(ctx context.Context, sized bool) ([]view.ProjectRo
 	}
 	var use driver.DiskUse
 	if sized && len(seen) > 0 {
-		if use, err = s.engine.DiskUse(ctx, nil); err != nil {
+		if err := s.counting(func() error { use, err = s.engine.DiskUse(ctx, nil); return err }); err != nil {
 			return nil, err
 		}
 	}

@@ -48,6 +48,7 @@ var operations = map[plan.Op]operation{
 	"cache":              {verb: "team cache", doing: "asking the team cache", did: "asked the team cache", long: true},
 	"push":               {verb: "push", doing: "pushing to the team cache", did: "pushed to the team cache", long: true},
 	"box push":           {verb: "push", doing: "pushing", did: "pushed", long: true},
+	"disk use":           {verb: "count of disk use", doing: "counting what the disk holds", aside: true},
 	plan.OpRecheckLoss:   {verb: "look at changed files", doing: "looking at changed files", aside: true},
 }
 
