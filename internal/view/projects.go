@@ -135,8 +135,6 @@ func (r ProjectRow) note() Cell {
 		return Cell{"of user " + r.User + "; the checkout is gone", Caution}
 	case r.Checkout == "unknown" && r.Mine:
 		return Cell{"the checkout was not found: " + r.Why, Caution}
-	case r.Checkout == "unknown":
-		return Cell{"of user " + r.User + "; the checkout was not found: " + r.Why, Faint}
 	case !r.Mine:
 		return Cell{"of user " + r.User, Faint}
 	}

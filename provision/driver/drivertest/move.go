@@ -87,6 +87,9 @@ func testNamedImages(b *bench) {
 		if f.Size <= 0 {
 			b.Errorf("%s has a size of %d", f.Reference, f.Size)
 		}
+		if fact, err := b.d.Image(b.ctx, f.Reference, ""); err != nil || fact.ID != f.ID {
+			b.Errorf("%s is said to be %s, and is %s (%v)", f.Reference, f.ID, fact.ID, err)
+		}
 	}
 	if want := []string{b.project + "/api:1", b.project + "/web:1", b.project + "/web:2"}; !slices.Equal(names, want) {
 		b.Errorf("named are %q, want %q", names, want)
