@@ -23,9 +23,11 @@ const (
 // the engine tells no more. It does not poll. Error: ctx's cause, draw's, or the engine's.
 func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw func(context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
-	happened, ended := make(chan struct{}, 1), make(chan error, 1)
+	happened, ended := make(chan struct{}, 1), make(chan struct{})
+	var failed error // of the engine, once ended is closed
 	go func() {
-		ended <- e.Events(ctx, id, func(event driver.BoxEvent) bool {
+		defer close(ended)
+		failed = e.Events(ctx, id, func(event driver.BoxEvent) bool {
 			if !shows(event.Action) {
 				return true
 			}
@@ -36,12 +38,9 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 			return true
 		})
 	}()
-	told := false // that Events has ended
 	defer func() {
 		stop(nil)
-		if !told {
-			_ = <-ended // what it is by then is no news: ctx has ended
-		}
+		<-ended
 	}()
 	again := time.NewTimer(watchAgain)
 	defer again.Stop()
@@ -52,12 +51,11 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case err := <-ended:
-			told = true
+		case <-ended:
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return err
+			return failed
 		case <-happened:
 			calm(ctx, happened)
 			again.Reset(watchAgain)

@@ -169,7 +169,7 @@ func (e *Engine) ownUse(ctx context.Context, typed bool, use driver.DiskUse) err
 		}
 	}
 	for _, c := range found.Containers {
-		if c != nil && c.Labels[resource.LabelCheckout] != "" {
+		if !typed && c != nil && c.Labels[resource.LabelCheckout] != "" {
 			use.Boxes[c.ID] = c.SizeRw
 		}
 	}
