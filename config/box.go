@@ -29,7 +29,7 @@ func (e *evaluation) box(pr *Project, plan *boxPlan) *Box {
 	r.b = &Box{
 		Label: plan.node.label, Name: plan.name, Index: plan.index, Counted: plan.counted,
 		Range: toRange(plan.node.header), Attrs: map[string]diag.Range{},
-		NetworkMode: plan.mode, Ports: plan.ports, HostSized: r.v.sized,
+		NetworkMode: plan.mode, Ports: plan.ports, HostSized: r.v.sized, Own: r.v.own,
 	}
 	for name, a := range plan.node.attrs {
 		r.b.Attrs[name] = toRange(a.at())
@@ -202,6 +202,9 @@ func (r *boxReader) block(n *node) {
 	v := r.e.decode(n)
 	for _, name := range v.sized {
 		r.b.HostSized = append(r.b.HostSized, blockPath(n)+"."+name)
+	}
+	for _, name := range v.own {
+		r.b.Own = append(r.b.Own, blockPath(n)+"."+name)
 	}
 	at := toRange(n.header)
 	switch n.schema.name {

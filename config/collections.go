@@ -154,7 +154,7 @@ func (r *reading) pairs(v cty.Value, expr hclsyntax.Expression) {
 			r.errorf(item.at, "%s: expected %s", shown(item.key, r.quiet), what)
 			continue
 		}
-		merged[item.key] = Pair{Key: item.key, Value: u.AsString(), Range: toRange(item.at)}
+		merged[item.key] = Pair{Key: item.key, Value: u.AsString(), Own: hasMark(item.value, own), Range: toRange(item.at)}
 	}
 	list := make([]Pair, 0, len(merged))
 	for _, k := range keys(merged) {
@@ -204,7 +204,7 @@ func (r *reading) env(v cty.Value, expr hclsyntax.Expression) {
 			r.errorf(item.at, "expected as name of a variable %s", what)
 			continue
 		}
-		entry := EnvVar{Name: item.key, Range: toRange(item.at)}
+		entry := EnvVar{Name: item.key, Range: toRange(item.at), Own: hasMark(item.value, own)}
 		if u, _ := item.value.Unmark(); u.IsNull() {
 			entry.Unset = true
 			merged[item.key] = entry

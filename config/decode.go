@@ -14,6 +14,7 @@ type values struct {
 	failed map[string]bool
 	quiet  map[string]bool // from a dotenv file: no message quotes it
 	sized  []string        // made of host.cpus or host.memory
+	own    []string        // made of what is not the project's
 }
 
 // get returns the value of an attribute.
@@ -137,6 +138,9 @@ func (e *evaluation) decodeIf(n *node, want func(*attribute) bool) values {
 		if d.sized {
 			v.sized = append(v.sized, a.name)
 		}
+		if d.own {
+			v.own = append(v.own, a.name)
+		}
 	}
 	return v
 }
@@ -147,6 +151,7 @@ type decoded struct {
 	failed bool
 	sized  bool
 	quiet  bool
+	own    bool
 }
 
 // attribute evaluates and decodes an attribute; what does not read self is done once for all replicas.
@@ -163,7 +168,7 @@ func (e *evaluation) attribute(a *attr) decoded {
 		}
 		r.layer(v, l.expr)
 	}
-	d := decoded{value: r.value, failed: r.failed, sized: r.sized, quiet: r.quiet}
+	d := decoded{value: r.value, failed: r.failed, sized: r.sized, quiet: r.quiet, own: r.own}
 	e.cache[a] = d
 	return d
 }

@@ -21,6 +21,7 @@ const (
 	sensitive mark = "sensitive" // may stand only where it does not travel
 	quiet     mark = "quiet"     // from a dotenv file: plain, but no message quotes it
 	hostSized mark = "host"      // from host.cpus or host.memory: never forces a replacement
+	own       mark = "own"       // of whoever runs envy, not of the project: plain, but it does not travel
 )
 
 // Load is Parse and Evaluate, with the problems of both in the order of the file. The Project is nil when there is an error.
@@ -264,6 +265,9 @@ func (e *evaluation) valueIn(a *attr, l layer, scope *hcl.EvalContext) (cty.Valu
 	if err := size(v); err != nil {
 		e.p.errorf(at, "`%s` %s", a.name, err)
 		return cty.DynamicVal, false
+	}
+	if l.in == nil && e.file.personal(at.Filename) {
+		v = v.Mark(own)
 	}
 	if v.IsWhollyKnown() {
 		return v, true

@@ -227,7 +227,7 @@ func (h *hostFunctions) dotenvMap(p string) (cty.Value, error) {
 	if len(m) == 0 {
 		return cty.MapValEmpty(cty.String), nil
 	}
-	return cty.MapVal(m).Mark(quiet), nil
+	return cty.MapVal(m).Mark(quiet).Mark(own), nil
 }
 
 // env reads a variable of the caller and puts it on the gate list when it is set.
@@ -257,7 +257,7 @@ func (h *hostFunctions) env(args []cty.Value, _ cty.Type) (cty.Value, error) {
 	case !utf8.ValidString(value):
 		return cty.DynamicVal, function.NewArgErrorf(0, "the environment variable %s is not UTF-8", clip(name))
 	}
-	return cty.StringVal(value), nil
+	return cty.StringVal(value).Mark(own), nil
 }
 
 // callRange finds where env(name) is written in the expression at hand.

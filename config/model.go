@@ -99,6 +99,9 @@ type Box struct {
 	// HostSized names what came from host.cpus or host.memory, and forces nothing when it changes: an attribute of the
 	// box ("cpus", "env") or of a block in it ("provision.deps.run").
 	HostSized []string
+	// Own names likewise what is not the project's but of whoever runs envy: made of env() or dotenv(), or written in
+	// Envfile.local. Of maps the entries tell it.
+	Own []string
 }
 
 // Idles reports whether the box runs no command of its own and waits to be entered.
@@ -123,6 +126,7 @@ type Ref struct {
 // Pair is an entry of a map.
 type Pair struct {
 	Key, Value string
+	Own        bool // as of Box.Own
 	Range      diag.Range
 }
 
@@ -137,6 +141,7 @@ type EnvVar struct {
 	Name  string
 	Value Text
 	Unset bool
+	Own   bool // as of Box.Own
 	Range diag.Range
 }
 

@@ -29,8 +29,9 @@ type Packed struct {
 // host's ports, nothing of other boxes and networks, and no file of the checkout. The same box gives the same text.
 func (b *Box) Pack(o Packing) Packed {
 	file := hclwrite.NewEmptyFile()
-	w := &packer{o: o, body: file.Body().AppendNewBlock("box", nil).Body(), sized: b.HostSized}
-	w.text("image", o.Image)
+	var left []string
+	w := &packer{o: o, box: b, body: file.Body().AppendNewBlock("box", nil).Body(), left: &left}
+	w.body.SetAttributeValue("image", cty.StringVal(o.Image))
 	w.running(b)
 	w.limits(b)
 	w.rights(b)
@@ -38,44 +39,59 @@ func (b *Box) Pack(o Packing) Packed {
 	w.blocks(b)
 	w.outside(b)
 	text := "# A box that envy package wrote.\n\n" + string(hclwrite.Format(file.Bytes()))
-	return Packed{Text: []byte(text), Left: w.left}
+	slices.Sort(left)
+	return Packed{Text: []byte(text), Left: left}
 }
 
 // packer writes attributes and blocks of one body.
 type packer struct {
-	o     Packing
-	body  *hclwrite.Body
-	sized []string
-	left  []string
+	o    Packing
+	box  *Box
+	body *hclwrite.Body
+	at   string // before the names of attributes, as Box.Own has them: "", "provision.deps."
+	said string // before what is told of them
+	left *[]string
 }
 
 func (w *packer) leave(format string, args ...any) {
-	w.left = append(w.left, fmt.Sprintf(format, args...))
+	*w.left = append(*w.left, w.said+fmt.Sprintf(format, args...))
 }
 
 // kept reports a text that must not travel.
 func (w *packer) kept(texts ...string) bool {
-	for _, text := range texts {
-		for _, k := range w.o.Keep {
-			if k != "" && strings.Contains(text, k) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(texts, func(text string) bool {
+		return slices.ContainsFunc(w.o.Keep, func(k string) bool { return k != "" && strings.Contains(text, k) })
+	})
 }
 
-const hostWord = "it holds a path or a value of this machine"
+const (
+	hostWord = "it holds a path or a value of this machine"
+	sizeWord = "it follows the host's size"
+)
 
-func (w *packer) set(name string, v cty.Value) { w.body.SetAttributeValue(name, v) }
+// why says why an attribute does not travel; "" is no reason.
+func (w *packer) why(name string, texts ...string) string {
+	switch {
+	case slices.Contains(w.box.HostSized, w.at+name):
+		return sizeWord
+	case slices.Contains(w.box.Own, w.at+name), w.kept(texts...):
+		return hostWord
+	}
+	return ""
+}
+
+// set writes an attribute that may travel, with the texts that it has.
+func (w *packer) set(name string, v cty.Value, texts ...string) {
+	if why := w.why(name, texts...); why != "" {
+		w.leave("%s: %s", name, why)
+		return
+	}
+	w.body.SetAttributeValue(name, v)
+}
 
 func (w *packer) text(name, s string) {
-	switch {
-	case s == "":
-	case w.kept(s):
-		w.leave("%s: %s", name, hostWord)
-	default:
-		w.set(name, cty.StringVal(s))
+	if s != "" {
+		w.set(name, cty.StringVal(s), s)
 	}
 }
 
@@ -86,11 +102,7 @@ func (w *packer) flag(name string, b bool) {
 }
 
 func (w *packer) number(name string, n int64) {
-	switch {
-	case n == 0:
-	case slices.Contains(w.sized, name):
-		w.leave("%s: it follows the host's size", name)
-	default:
+	if n != 0 {
 		w.set(name, cty.NumberIntVal(n))
 	}
 }
@@ -102,12 +114,8 @@ func (w *packer) time(name string, d time.Duration) {
 }
 
 func (w *packer) list(name string, l []string) {
-	switch {
-	case len(l) == 0:
-	case w.kept(l...):
-		w.leave("%s: %s", name, hostWord)
-	default:
-		w.set(name, listOf(l))
+	if len(l) > 0 {
+		w.set(name, listOf(l), l...)
 	}
 }
 
@@ -123,46 +131,43 @@ func listOf(l []string) cty.Value {
 }
 
 func (w *packer) command(name string, c *Command) {
-	switch {
-	case c == nil:
-	case w.kept(c.Args...):
-		w.leave("%s: %s", name, hostWord)
-	default:
-		w.set(name, listOf(c.Args))
+	if c != nil {
+		w.set(name, listOf(c.Args), c.Args...)
 	}
 }
 
+// pairs writes a map, whose entries travel one by one.
 func (w *packer) pairs(name string, pairs []Pair) {
 	vals := map[string]cty.Value{}
 	for _, p := range pairs {
-		if w.kept(p.Value) {
+		if p.Own || w.kept(p.Key, p.Value) {
 			w.leave("%s %s: %s", name, p.Key, hostWord)
 			continue
 		}
 		vals[p.Key] = cty.StringVal(p.Value)
 	}
 	if len(vals) > 0 {
-		w.set(name, cty.ObjectVal(vals))
+		w.body.SetAttributeValue(name, cty.ObjectVal(vals))
 	}
 }
 
 // env leaves sensitive values out, and all that came by env_file is.
-func (w *packer) env(of string, vars []EnvVar) {
+func (w *packer) env(vars []EnvVar) {
 	vals := map[string]cty.Value{}
 	for _, v := range vars {
 		switch {
+		case v.Value.Sensitive:
+			w.leave("env %s: it is sensitive", v.Name)
+		case v.Own, w.kept(v.Name, v.Value.Value):
+			w.leave("env %s: %s", v.Name, hostWord)
 		case v.Unset:
 			vals[v.Name] = cty.NullVal(cty.String)
-		case v.Value.Sensitive:
-			w.leave("%senv %s: it is sensitive", of, v.Name)
-		case w.kept(v.Value.Value):
-			w.leave("%senv %s: %s", of, v.Name, hostWord)
 		default:
 			vals[v.Name] = cty.StringVal(v.Value.Value)
 		}
 	}
 	if len(vals) > 0 {
-		w.set("env", cty.ObjectVal(vals))
+		w.body.SetAttributeValue("env", cty.ObjectVal(vals))
 	}
 }
 
@@ -171,7 +176,7 @@ func (w *packer) running(b *Box) {
 	w.flag("oneshot", b.Oneshot)
 	w.command("command", b.Command)
 	w.command("entrypoint", b.Entrypoint)
-	w.env("", b.Env)
+	w.env(b.Env)
 	w.list("path", b.Path)
 	w.text("user", b.User)
 	w.text("login", b.Login)
@@ -194,11 +199,7 @@ func (w *packer) running(b *Box) {
 }
 
 func (w *packer) limits(b *Box) {
-	switch {
-	case b.CPUs == 0:
-	case slices.Contains(w.sized, "cpus"):
-		w.leave("cpus: it follows the host's size")
-	default:
+	if b.CPUs != 0 {
 		w.set("cpus", cty.NumberFloatVal(b.CPUs))
 	}
 	w.number("memory", b.Memory)
@@ -237,54 +238,75 @@ func (w *packer) rights(b *Box) {
 	}
 }
 
-// block writes a block with its label.
-func (w *packer) block(name string, label ...string) *packer {
-	return &packer{o: w.o, body: w.body.AppendNewBlock(name, label).Body()}
+// part is what a block needs: an attribute and its texts.
+type part struct {
+	name  string
+	texts []string
 }
+
+// block writes a block, unless something that it needs must not travel.
+func (w *packer) block(kind, label string, needs []part, fill func(x *packer)) {
+	x := &packer{o: w.o, box: w.box, at: kind + ".", said: kind + ": ", left: w.left}
+	var labels []string
+	if label != "" {
+		x.at, x.said, labels = kind+"."+label+".", fmt.Sprintf("%s %q: ", kind, label), []string{label}
+	}
+	for _, n := range append(needs, part{"", labels}) {
+		if why := x.why(n.name, n.texts...); why != "" {
+			x.leave("%s", why)
+			return
+		}
+	}
+	x.body = w.body.AppendNewBlock(kind, labels).Body()
+	fill(x)
+}
+
+func needs(name string, texts ...string) []part { return []part{{name, texts}} }
 
 func (w *packer) mounts(b *Box) {
 	for _, v := range b.Volumes {
-		x := w.block("volume", v.Label)
-		x.text("target", v.Target)
-		x.flag("read_only", v.ReadOnly)
+		w.block("volume", v.Label, needs("target", v.Target), func(x *packer) {
+			x.text("target", v.Target)
+			x.flag("read_only", v.ReadOnly)
+		})
 	}
 	for _, t := range b.Tmpfs {
-		w.block("tmpfs", t.Target).number("size", t.Size)
+		w.block("tmpfs", t.Target, nil, func(x *packer) { x.number("size", t.Size) })
 	}
 }
 
 func (w *packer) blocks(b *Box) {
 	for _, p := range b.Ports {
-		x := w.block("port", p.Label)
-		x.number("guest", int64(p.Guest))
-		x.flag("auto", p.Auto)
-		if p.Protocol != "tcp" {
-			x.text("protocol", p.Protocol)
-		}
+		w.block("port", p.Label, nil, func(x *packer) {
+			x.number("guest", int64(p.Guest))
+			x.flag("auto", p.Auto)
+			if p.Protocol != "tcp" {
+				x.text("protocol", p.Protocol)
+			}
+		})
 	}
 	for _, f := range b.Files {
-		switch {
-		case f.Content.Sensitive:
+		if f.Content.Sensitive {
 			w.leave("file %q: it is sensitive", f.Target)
-		case w.kept(f.Content.Value):
-			w.leave("file %q: %s", f.Target, hostWord)
-		default:
-			x := w.block("file", f.Target)
+			continue
+		}
+		w.block("file", f.Target, append(needs("content", f.Content.Value), part{name: "source"}), func(x *packer) {
 			x.set("content", cty.StringVal(f.Content.Value))
 			x.text("mode", fmt.Sprintf("%04o", f.Mode))
 			x.text("owner", f.Owner)
-		}
+		})
 	}
 	for _, p := range b.Provisioners {
 		w.provision(p)
 	}
 	if h := b.Healthcheck; h != nil {
-		x := w.block("healthcheck")
-		x.set("command", listOf(h.Command))
-		x.time("interval", h.Interval)
-		x.time("timeout", h.Timeout)
-		x.number("retries", int64(h.Retries))
-		x.time("start_period", h.StartPeriod)
+		w.block("healthcheck", "", needs("command", h.Command...), func(x *packer) {
+			x.set("command", listOf(h.Command))
+			x.time("interval", h.Interval)
+			x.time("timeout", h.Timeout)
+			x.number("retries", int64(h.Retries))
+			x.time("start_period", h.StartPeriod)
+		})
 	}
 }
 
@@ -296,22 +318,19 @@ func (w *packer) provision(p *Provision) {
 	case p.Run.Sensitive:
 		w.leave("provision %q: it is sensitive", p.Label)
 		return
-	case w.kept(p.Run.Value):
-		w.leave("provision %q: %s", p.Label, hostWord)
-		return
 	}
-	x := w.block("provision", p.Label)
-	x.set("run", cty.StringVal(p.Run.Value))
-	if p.When != "changed" {
-		x.text("when", p.When)
-	}
-	x.text("user", p.User)
-	x.env(fmt.Sprintf("provision %q: ", p.Label), p.Env)
-	x.time("timeout", p.Timeout)
-	if p.AfterHealthy {
-		x.text("after", "healthy")
-	}
-	w.left = append(w.left, x.left...)
+	w.block("provision", p.Label, needs("run", p.Run.Value), func(x *packer) {
+		x.set("run", cty.StringVal(p.Run.Value))
+		if p.When != "changed" {
+			x.text("when", p.When)
+		}
+		x.text("user", p.User)
+		x.env(p.Env)
+		x.time("timeout", p.Timeout)
+		if p.AfterHealthy {
+			x.text("after", "healthy")
+		}
+	})
 }
 
 // outside tells of what belongs to the project or the machine.
@@ -335,5 +354,4 @@ func (w *packer) outside(b *Box) {
 	for _, d := range b.Devices {
 		w.leave("device %q: it is this machine's", d.Target)
 	}
-	slices.Sort(w.left)
 }

@@ -3,6 +3,8 @@ package config_test
 import (
 	"bytes"
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +166,127 @@ func TestPackRoundTrip(t *testing.T) {
 		`depends_on "db"`, `share "."`, `network "back"`, `file "/etc/token"`, `provision "deps"`, `provision "secret"`, `provision "first": env TOKEN`,
 	} {
 		if !strings.Contains(left, what) {
+			t.Errorf("not told: %s", what)
+		}
+	}
+}
+
+// markStrings calls with for every string in v, as a place that can be set, with the path that leads to it.
+func markStrings(v reflect.Value, path string, with func(reflect.Value, string)) {
+	switch v.Kind() {
+	case reflect.String:
+		with(v, path)
+	case reflect.Pointer:
+		if !v.IsNil() {
+			markStrings(v.Elem(), path, with)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			markStrings(v.Field(i), path+"."+v.Type().Field(i).Name, with)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			markStrings(v.Index(i), path, with)
+		}
+	}
+}
+
+// A text of this machine travels in no attribute, label or key, and what goes without it is told.
+func TestPackKeepsEverywhere(t *testing.T) {
+	const text = "path-of-this-machine"
+	v := values()
+	v.Env = func(string) (string, bool) { return "", true }
+	b := boxOf(t, load(t, v, travelling), "web")
+	o := config.Packing{Image: "envy.local/box/web:0123456789abcdef0123456789abcdef", Keep: []string{text}}
+	plain := b.Pack(o)
+	places := 0
+	markStrings(reflect.ValueOf(b).Elem(), "box", func(s reflect.Value, path string) {
+		if path == "box.Ulimits.Name" {
+			return // one of a few words
+		}
+		before := s.String()
+		defer s.SetString(before)
+		s.SetString("a " + text + " b")
+		places++
+		packed := b.Pack(o)
+		if strings.Contains(string(packed.Text), text) {
+			t.Errorf("%s travels:\n%s", path, packed.Text)
+		}
+		if !bytes.Equal(packed.Text, plain.Text) && slices.Equal(packed.Left, plain.Left) {
+			t.Errorf("%s goes, and nobody is told", path)
+		}
+		file := []byte(packed.Text)
+		v := values()
+		v.Definitions = packedShelf{file, o.Image}
+		if list := problems(t, v, `box "a" { from = "web" }`); len(list) > 0 {
+			t.Errorf("without %s it is no box: %v", path, list)
+		}
+	})
+	if places < 50 {
+		t.Errorf("only %d places were tried", places)
+	}
+}
+
+// What whoever packs has of their own does not travel, whatever was made of it.
+func TestPackOwn(t *testing.T) {
+	v := values()
+	v.Env = func(name string) (string, bool) {
+		value, ok := map[string]string{"USER": "ann", "CI": "true", "PIN": "12"}[name]
+		return value, ok
+	}
+	const text = `
+variable "key" { default = "" }
+box "a" {
+  image   = "debian"
+  env     = { WHO = upper(env("USER")), PIN = env("PIN"), PLAIN = "true", DEF = env("NOT_SET", "12"), KEY = var.key, FILE = dotenv("dev.env").TOKEN }
+  labels  = { who = "of ${env("USER")}", plain = "ann" }
+  memory  = env("CI") == "true" ? "1g" : "2g"
+  workdir = "/home/${env("USER")}"
+  tmpfs "/scratch" { size = host.memory / 4 }
+  file "/etc/who" { content = env("USER") }
+  provision "who" { run = "echo ${env("USER")}" }
+  provision "plain" {
+    run     = "true"
+    env     = { WHO = env("USER") }
+    timeout = "${env("PIN")}s"
+  }
+  healthcheck { command = "test ${env("USER")}" }
+}
+`
+	project, list := config.Load(t.Context(), v, config.Source{Name: "Envfile", Data: []byte(text)}, config.Source{Name: "Envfile.local", Data: []byte(`
+variable "key" { default = "personal" }
+box "a" { env = { MINE = "personal" } }
+`)})
+	if list.HasErrors() {
+		t.Fatal(list.Err())
+	}
+	packed := boxOf(t, project, "a").Pack(config.Packing{Image: "envy.local/box/a:0123456789abcdef0123456789abcdef"})
+	want := `# A box that envy package wrote.
+
+box {
+  image = "envy.local/box/a:0123456789abcdef0123456789abcdef"
+  env = {
+    DEF   = "12"
+    PLAIN = "true"
+  }
+  labels = {
+    plain = "ann"
+  }
+  tmpfs "/scratch" {
+  }
+  provision "plain" {
+    run = "true"
+  }
+}
+`
+	if diff := cmp.Diff(want, string(packed.Text)); diff != "" {
+		t.Error(diff)
+	}
+	for _, what := range []string{
+		"env WHO", "env PIN", "env KEY", "env MINE", "env FILE", "labels who", "memory", "workdir", `tmpfs "/scratch": size: it follows`, `file "/etc/who"`,
+		`provision "who"`, `provision "plain": env WHO`, `provision "plain": timeout`, "healthcheck",
+	} {
+		if !slices.ContainsFunc(packed.Left, func(left string) bool { return strings.HasPrefix(left, what) }) {
 			t.Errorf("not told: %s", what)
 		}
 	}

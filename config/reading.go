@@ -19,6 +19,7 @@ type reading struct {
 	failed bool
 	sized  bool
 	quiet  bool
+	own    bool
 }
 
 // errorf reports what was expected of the value. It never quotes the value.
@@ -36,6 +37,7 @@ func (r *reading) layer(v cty.Value, expr hclsyntax.Expression) {
 	}
 	r.sized = r.sized || hasMark(v, hostSized)
 	r.quiet = r.quiet || hasMark(v, quiet)
+	r.own = r.own && r.a.schema.kind == kindAppend || hasMark(v, own)
 	if u, _ := v.Unmark(); u.IsNull() {
 		r.value = nil
 		return

@@ -190,7 +190,8 @@ func (e *evaluation) settled(v cty.Value, d values, what string, at hcl.Range) c
 		return cty.DynamicVal
 	}
 	if d.flag("sensitive", false) {
-		if s, err := convert.Convert(v, cty.String); err == nil && isString(s) {
+		plain, _ := v.UnmarkDeep()
+		if s, err := convert.Convert(plain, cty.String); err == nil && isString(s) {
 			e.secrets[s.AsString()] = true
 		}
 		v = v.Mark(sensitive)

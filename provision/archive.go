@@ -140,7 +140,6 @@ type Source struct {
 	Box      *config.Box
 	Image    string // what up runs the box from: its base, or that with packages and setups
 	Platform string
-	Gate     []config.GateEntry // of the Envfile
 }
 
 // ImageOf finds the image that up runs a box from, which must be on the engine. Of several names the first counts; none is
@@ -154,7 +153,7 @@ func ImageOf(ctx context.Context, env Env, p *Project, names []string) (*Source,
 	if b == nil {
 		return nil, &NoBoxError{}
 	}
-	s := &Source{Project: g.project.Identity.Project, Box: b, Gate: g.project.Config.Gate, Platform: b.Platform}
+	s := &Source{Project: g.project.Identity.Project, Box: b, Platform: b.Platform}
 	for _, w := range g.desired.Boxes {
 		if w.Key.Box != b.Label || w.Key.Index != b.Index {
 			continue

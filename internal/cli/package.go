@@ -110,7 +110,7 @@ func (s *session) pack(ctx context.Context, from *provision.Source, file *hostfs
 	written, err := provision.Pack(ctx, s.engine, provision.Packing{
 		Name: from.Box.Label, Reference: from.Image, Platform: from.Platform, Spool: spool,
 		Definition: func(image string) (map[string][]byte, error) {
-			p := from.Box.Pack(config.Packing{Image: image, Keep: s.ownTexts(from)})
+			p := from.Box.Pack(config.Packing{Image: image, Keep: s.ownPaths()})
 			packed.Left = append(packed.Left, p.Left...)
 			return map[string][]byte{archive.DefinitionFile: p.Text}, nil
 		},
@@ -122,18 +122,10 @@ func (s *session) pack(ctx context.Context, from *provision.Source, file *hostfs
 	return written, err
 }
 
-// minOwn is how long a value of the environment must be to be known again in another text.
-const minOwn = 4
-
-// ownTexts are what of this machine may stand in a box: its paths, and what env() has read.
-func (s *session) ownTexts(from *provision.Source) []string {
+// ownPaths are those of this machine that may stand in a box.
+func (s *session) ownPaths() []string {
 	own := []string{s.place.checkout.Dir(), s.place.checkout.Inside(), s.place.caller.Home}
-	for _, g := range from.Gate {
-		if v, ok := s.app.m.LookupEnv(g.Reaches); g.Kind == config.GateEnv && ok && len(v) >= minOwn {
-			own = append(own, v)
-		}
-	}
-	return slices.DeleteFunc(own, func(text string) bool { return len(text) < 2 }) // "/" is nobody's
+	return slices.DeleteFunc(own, func(path string) bool { return len(path) < 2 }) // "/" is nobody's
 }
 
 func (s *session) showPacked(p *packedJSON) error {
