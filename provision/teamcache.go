@@ -147,6 +147,9 @@ func (g *planning) take(ctx context.Context, w resource.ImageWanted, base resour
 		return "", err
 	case driver.Is(err, driver.NotFound):
 		return "the team cache does not have it", nil
+	case driver.Is(err, driver.Denied):
+		host, _, _ := strings.Cut(ref, "/")
+		return "the team cache refuses: " + err.Error() + "; docker login " + host, nil
 	case err != nil:
 		return "the team cache cannot be used: " + err.Error(), nil
 	}

@@ -245,6 +245,9 @@ func TestTeamCacheFails(t *testing.T) {
 			if (err != nil) != tt.ends || tt.ends && !driver.Is(err, driver.Unreachable) {
 				t.Fatal(err)
 			}
+			if name == "denied" && !strings.Contains(c.notes(), "; docker login registry.example.com") {
+				t.Error(c.notes())
+			}
 			if want := 1; !tt.ends && name != "remove fails" && (c.builds != want || !strings.Contains(c.notes(), "no luck")) {
 				t.Errorf("%d builds\n%s", c.builds, c.notes())
 			}

@@ -129,3 +129,30 @@ func TestEveryErrorIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A registry that refuses is one to log in at.
+func TestLoginHint(t *testing.T) {
+	t.Parallel()
+	a := &app{}
+	for _, tt := range []struct {
+		op, object, want string
+		kind             driver.Kind
+	}{
+		{"push", `image "127.0.0.1:5000/team/cache:1"`, "docker login 127.0.0.1:5000", driver.Denied},
+		{"pull", `image "registry.example.com/x@sha256:0"`, "docker login registry.example.com", driver.Denied},
+		{"pull", "image localhost/x", "docker login localhost", driver.Denied},
+		{"look up", `image "team/x:1"`, "is its name right? Where its registry wants to know you: docker login", driver.Denied},
+		{"pull", `image "debian:13"`, "is its name right? Where its registry wants to know you: docker login", driver.Denied},
+		{"pull", `image "registry.example.com/x"`, "", driver.NotFound},
+		{"start", `box "web"`, "", driver.Denied},
+	} {
+		err := fmt.Errorf("push x: %w", &driver.Error{Kind: tt.kind, Op: tt.op, Object: tt.object, Text: "no"})
+		if list := a.describe(err); len(list) != 1 || list[0].Hint != tt.want {
+			t.Errorf("%s %s: %+v", tt.op, tt.object, list)
+		}
+		f, ok := a.failure(&apply.Failure{Step: plan.Step{Op: plan.OpPull}, Err: err})
+		if !ok || f.Hint != tt.want {
+			t.Errorf("a step, %s %s: %+v", tt.op, tt.object, f)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -224,6 +225,8 @@ func (a *app) failure(err error) (f view.Failure, ok bool) {
 			f.Hint = "see to the engine; once it answers, the same command goes on from there"
 		case driver.Is(step, driver.NoSpace):
 			f.Hint = roomHint
+		case loginHint(step) != "":
+			f.Hint = loginHint(step)
 		case step.Step.Op == plan.OpPull && a.lockedImage(step.Step.Address.Name) != "":
 			f.Hint = "the lock holds it to that digest; envy lock --upgrade " + a.lockedImage(step.Step.Address.Name) + " takes what there is now"
 		case lockedPackages(step):
@@ -327,8 +330,24 @@ func ofEngine(err error) (d diag.Diagnostic, ok bool) {
 		d.Hint = "DOCKER_HOST, DOCKER_CONTEXT and --context say which engine is meant"
 	case driver.NoSpace:
 		d.Hint = roomHint
+	case driver.Denied:
+		d.Hint = loginHint(err)
 	}
 	return d, true
+}
+
+// loginHint says how to be let in by the registry that refused an image; "" for another refusal. Engines look up names
+// without a host at their own registry.
+func loginHint(err error) string {
+	var e *driver.Error
+	if !errors.As(err, &e) || e.Kind != driver.Denied || !slices.Contains([]string{"pull", "push", "look up"}, e.Op) {
+		return ""
+	}
+	host, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(e.Object, "image "), `"`), "/")
+	if host != "localhost" && !strings.ContainsAny(host, ".:") || !strings.Contains(e.Object, "/") {
+		return "is its name right? Where its registry wants to know you: docker login"
+	}
+	return "docker login " + host
 }
 
 // problems are what stops a plan before anything is done.
