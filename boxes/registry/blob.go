@@ -48,6 +48,7 @@ type blobReader struct {
 	have    int64
 	body    io.ReadCloser
 	resumes int
+	broke   int64 // how much there was when it broke last
 	err     error // what reading ended with
 }
 
@@ -117,10 +118,14 @@ func (b *blobReader) verdict() error {
 	return io.EOF
 }
 
-// resume asks for the rest. A registry that breaks off again and again is given up.
+// resume asks for the rest. A registry that breaks off again and again, and sends next to nothing in between, is given up.
 func (b *blobReader) resume(broke error) error {
 	_ = b.body.Close() // it is broken
 	b.body = http.NoBody
+	if b.have-b.broke >= resumeWorth {
+		b.resumes = 0
+	}
+	b.broke = b.have
 	for {
 		b.resumes++
 		if b.ctx.Err() != nil || b.resumes > maxResumes {

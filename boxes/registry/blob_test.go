@@ -1,12 +1,14 @@
 package registry_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -124,6 +126,20 @@ func TestBlob(t *testing.T) {
 	}
 }
 
+// A large blob over a line that breaks all the time comes all the same, as long as it comes on.
+func TestBlobBreaksOften(t *testing.T) {
+	const size, piece = 20 << 20, 3 << 19
+	data := strings.Repeat("0123456789abcdef", size/16)
+	asked := 0
+	c, repo := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		store{blobs: map[string]string{digestOf(data): data}}.ServeHTTP(&breaking{w, piece}, r)
+	}))
+	if got, err := readBlob(t, c, repo, digestOf(data), size); err != nil || got != data || asked < 10 {
+		t.Errorf("%d bytes after %d requests: %v", len(got), asked, err)
+	}
+}
+
 // A registry on this machine may speak plain http; every other one may not.
 func TestPlain(t *testing.T) {
 	s := newSample(t)
@@ -144,6 +160,11 @@ func TestPlain(t *testing.T) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
+	// Some answer to a greeting of TLS in no words of HTTP.
+	garbling := proxyGarbling(t, listener.Addr().String())
+	if _, err := c.Resolve(t.Context(), garbling+"/team/x:1"); err != nil {
+		t.Errorf("garbling: %v", err)
+	}
 	cfg.Dial = nil
 	cfg.Host = func(string) string { return "registry.example.com:" + port }
 	dial := (&net.Dialer{}).DialContext
@@ -154,4 +175,47 @@ func TestPlain(t *testing.T) {
 	defer far.Close()
 	_, err = far.Resolve(t.Context(), "example.com/team/x:1")
 	wantKind(t, err, registry.Unreachable, "HTTP response to HTTPS client")
+}
+
+// proxyGarbling passes HTTP on to a server, and answers whatever is none with a page without a status.
+func proxyGarbling(t *testing.T, server string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	t.Cleanup(func() { _ = listener.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { garble(conn, server) })
+		}
+	})
+	return listener.Addr().String()
+}
+
+func garble(conn net.Conn, server string) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	if first, err := in.Peek(1); err != nil || first[0] != 'G' && first[0] != 'H' {
+		_, _ = io.WriteString(conn, "<html>what was that?</html>")
+		return
+	}
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return
+	}
+	r.URL.Scheme, r.URL.Host, r.RequestURI, r.Close = "http", server, "", true
+	transport := &http.Transport{DisableKeepAlives: true}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return
+	}
+	res.Close = true
+	_ = res.Write(conn)
+	_ = res.Body.Close()
 }

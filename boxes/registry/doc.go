@@ -28,8 +28,9 @@ const (
 	maxToken      = 64 << 10 // bytes of an answer with a token
 	maxFailure    = 16 << 10 // bytes of an answer that tells of a failure
 	maxRedirects  = 5
-	maxAttempts   = 3 // of a request that a registry is too busy for
-	maxResumes    = 8 // of one blob
+	maxAttempts   = 3       // of a request that a registry is too busy for
+	maxResumes    = 8       // of one blob, one after the other, without
+	resumeWorth   = 1 << 20 // bytes between two of them
 	maxRetryAfter = 20 * time.Second
 
 	connectTimeout = 30 * time.Second

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -176,7 +177,8 @@ func (c *Client) isPlain(host string) bool {
 
 // speaksPlain learns that a registry on this machine has no TLS, as engines do.
 func (c *Client) speaksPlain(p place, to *url.URL, err error) bool {
-	if !errors.Is(err, http.ErrSchemeMismatch) || to.Host != p.host || to.Scheme != "https" || !isLoopback(p.host) {
+	_, garbled := errors.AsType[tls.RecordHeaderError](err) // it does not even answer in HTTP to what is none
+	if !garbled && !errors.Is(err, http.ErrSchemeMismatch) || to.Host != p.host || to.Scheme != "https" || !isLoopback(p.host) {
 		return false
 	}
 	c.mu.Lock()
