@@ -23,7 +23,7 @@ func (a *app) boxListCommand() *cli.Command {
 }
 
 func (a *app) boxShowCommand() *cli.Command {
-	return a.command("show", "what a definition says, and what it takes", "NAME|DIRECTORY", func(ctx context.Context, c *cli.Context, s *session) error {
+	return a.command("show", "what a definition says, and what it takes", "NAME|DIRECTORY|ADDRESS", func(ctx context.Context, c *cli.Context, s *session) error {
 		names, err := atMost(c, 1)
 		if err != nil {
 			return err
@@ -126,26 +126,17 @@ func shortly(about string) string {
 
 // typedFinder finds what was typed, which needs no other leave.
 func (s *session) typedFinder(name string) (*boxes.Finder, error) {
-	finder := &boxes.Finder{}
-	switch {
-	case strings.HasPrefix(name, "."): // relative to the Envfile
+	caller, err := s.callerHere()
+	if err != nil {
+		return nil, err
+	}
+	finder := &boxes.Finder{Git: s.fetchGit(caller), Registry: s.fetchBox(caller), Web: s.fetchWeb(caller), Archives: s.archives(caller)}
+	if strings.HasPrefix(name, ".") { // relative to the Envfile
 		p, err := s.open()
 		if err != nil {
 			return nil, err
 		}
 		finder = s.newFinder(p)
-	case strings.HasPrefix(name, "git::"):
-		caller, err := s.callerHere()
-		if err != nil {
-			return nil, err
-		}
-		finder.Git = s.fetchGit(caller)
-	case strings.HasPrefix(name, "oci://"):
-		caller, err := s.callerHere()
-		if err != nil {
-			return nil, err
-		}
-		finder.Registry = s.fetchBox(caller)
 	}
 	finder.Trusts = func(config.GateEntry) bool { return true }
 	return finder, nil
@@ -156,11 +147,6 @@ func (s *session) showBox(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	caller, err := s.callerHere()
-	if err != nil {
-		return err
-	}
-	finder.Archives = s.archives(caller)
 	d, text, err := describeBox(ctx, finder, name)
 	if err := errors.Join(err, s.settle()); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,7 +43,7 @@ type pushedJSON struct {
 func registrySource(text string) (source.Registry, error) {
 	parsed, err := source.Parse(text)
 	var wrong *source.Error
-	if errors.As(err, &wrong) {
+	if errors.As(err, &wrong) && strings.HasPrefix(text, "oci://") {
 		return source.Registry{}, &usageError{text: wrong.Summary, hint: wrong.Hint}
 	}
 	at, ok := parsed.(source.Registry)

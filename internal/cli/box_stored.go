@@ -128,8 +128,12 @@ func (s *session) pruneBoxes(ctx context.Context) error {
 			return err
 		}
 	}
-	what := fmt.Sprintf("%d images of archives that no added box names", len(images))
-	if err := s.confirm(ctx, "Remove "+what+"? Those that containers use stay.", what+" would be removed"); err != nil {
+	what := fmt.Sprintf("%d images of archives that no box of yours names", len(images))
+	if len(images) == 1 {
+		what = "an image of an archive that no box of yours names"
+	}
+	ask := "Remove " + what + "? Those that containers use stay; what others added on this engine is among them."
+	if err := s.confirm(ctx, ask, what+" would be removed"); err != nil {
 		return err
 	}
 	for _, i := range images {

@@ -270,6 +270,7 @@ func TestPushRefuses(t *testing.T) {
 		{3, []string{"Envfile", at}, "the archive Envfile cannot be used"},
 		{3, []string{"none.box", at}, "none.box: no such file"},
 		{3, []string{"web.box", "https://example.com/x.box"}, "no address of a registry"},
+		{3, []string{"web.box", "127.0.0.1:1/x:1"}, "write oci://HOST/NAME:TAG"},
 		{3, []string{"web.box", "oci://registry/x:1"}, "no registry's host"},
 		{3, []string{"web.box", "oci://u:p@example.com/x:1"}, "must not hold a user"},
 		{5, []string{"web.box", digest}, "not the one that was asked for"},
