@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/envyhq/envy/internal/hostfs"
 )
@@ -73,6 +75,45 @@ func TestCreatePath(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if data, readErr := os.ReadFile(name); string(data) != "third" || len(entries) != 1 || errors.Join(err, readErr) != nil {
 		t.Errorf("%q and %v", data, entries)
+	}
+}
+
+// What a killed envy left goes with the next one; what another one writes, and what only looks like it, stays.
+func TestCreatePathSweeps(t *testing.T) {
+	dir := t.TempDir()
+	const left, young = ".envy-ABCDEFGHIJKLMNOPQRSTUVWXY2", ".envy-ABCDEFGHIJKLMNOPQRSTUVWXY3"
+	others := []string{".envy-short", ".envy-abcdefghijklmnopqrstuvwxy2", "envy-ABCDEFGHIJKLMNOPQRSTUVWXY2"}
+	for _, name := range append(others, left, young) {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writing, err := hostfs.Caller{}.CreatePath(filepath.Join(dir, "a.box"), 0o644, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	for _, name := range append(others, left, filepath.Base(writing.Name())) {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next, err := hostfs.Caller{}.CreatePath(filepath.Join(dir, "b.box"), 0o644, false)
+	if err == nil {
+		err = errors.Join(next.Commit(), writing.Commit())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := append([]string{"a.box", "b.box", young}, others...)
+	slices.Sort(want)
+	if slices.Sort(names); err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, %v, want %q", names, err, want)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Pending is a file being written: nothing is seen under its name before Commit.
@@ -55,16 +56,42 @@ func (p *Pending) open(mode fs.FileMode) error {
 	if err := p.replaceable(); err != nil {
 		return err
 	}
-	p.temp = ".envy-" + rand.Text()
+	p.temp = tempPrefix + rand.Text()
 	f, err := p.folder.root.OpenFile(p.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode.Perm())
 	if err != nil {
 		return p.failed(err)
 	}
 	p.File = f
+	_ = flock(f) // tells sweepTemp that it is being written; where there are no locks nothing is swept
 	if err := p.folder.owner.take(f); err != nil {
 		return errors.Join(p.failed(err), f.Close(), p.folder.root.Remove(p.temp))
 	}
 	return nil
+}
+
+// tempPrefix begins the names of files that have none yet.
+const tempPrefix = ".envy-"
+
+// sweepTemp removes what envys that were killed left in a folder: files of the process's own user that nobody holds, and that
+// were written before a time. What stays is swept by another one.
+func (t *Tree) sweepTemp(before time.Time) {
+	entries, err := t.ReadDir(".")
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		digits, ours := strings.CutPrefix(e.Name(), tempPrefix)
+		if !ours || len(digits) != len(rand.Text()) || strings.Trim(digits, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !info.ModTime().Before(before) {
+			continue
+		}
+		if uid, _ := ownerOf(info); uid == os.Geteuid() || t.owner.set && uid == t.owner.uid {
+			_ = t.Forget(".", e.Name())
+		}
+	}
 }
 
 // Write adds to the file. Its error names the file that is to be.
