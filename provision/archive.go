@@ -165,6 +165,11 @@ func ImageOf(ctx context.Context, env Env, p *Project, names []string) (*Source,
 		}
 	}
 	missing := &RefusedError{Text: fmt.Sprintf("the image of box %q is not on the engine", b.Name), Hint: "envy up " + b.Name + " makes it"}
+	key := resource.Key{Box: b.Label, Index: b.Index}
+	if slices.ContainsFunc(g.observed.Boxes, func(o resource.BoxObserved) bool { return o.Key() == key && o.Owner.Run == "" }) {
+		// Up is content with a box that is there, whatever became of the name of its image.
+		missing.Hint = "envy up --recreate " + b.Name + " makes it, and the box anew"
+	}
 	if s.Image == "" {
 		return nil, missing
 	}

@@ -164,3 +164,38 @@ func TestUpLoads(t *testing.T) {
 		t.Errorf("%v; loaded %d times, pulled %q", err, h.loads, pulled)
 	}
 }
+
+// Where a box is there and the name of its image is gone, up has nothing to do: another command helps.
+func TestImageOfHint(t *testing.T) {
+	p := newProject(t)
+	q := p.load("box \"web\" {\n image = \"debian:bookworm-slim\"\n setup \"x\" { run = \"echo x > /x\" }\n}")
+	env, gone := p.env(), ""
+	env.Engine = fake.Intercept(p.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
+		if c.Method == "Image" && c.Object == gone {
+			return &driver.Error{Kind: driver.NotFound}
+		}
+		return next(ctx)
+	})
+	hint := func() string {
+		_, err := ImageOf(t.Context(), env, q, nil)
+		refused, ok := errors.AsType[*RefusedError](err)
+		if !ok {
+			t.Fatal(err)
+		}
+		return refused.Hint
+	}
+	if got := hint(); got != "envy up web makes it" {
+		t.Error(got)
+	}
+	if _, err := Up(t.Context(), p.env(), q, UpOptions{}, yes); err != nil {
+		t.Fatal(err)
+	}
+	from, err := ImageOf(t.Context(), p.env(), q, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone = from.Image
+	if got := hint(); !strings.HasPrefix(got, "envy up --recreate web") {
+		t.Error(got)
+	}
+}
