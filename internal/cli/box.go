@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/urfave/cli/v2"
 
 	"github.com/envyhq/envy/boxes/bootstrap"
@@ -75,6 +76,12 @@ func (s *session) bootstrapOptions(c *cli.Context) (o provision.BootstrapOptions
 		return o, err
 	}
 	o.Mirror, o.Tags = c.String("mirror"), c.StringSlice("tag")
+	for _, tag := range o.Tags { // before anything is fetched
+		named, err := reference.ParseNormalizedNamed(tag)
+		if _, digested := named.(reference.Digested); err != nil || digested {
+			return o, &usageError{text: fmt.Sprintf("%q is no name for an image", tag), hint: "--tag NAME:TAG, in lower case and without a digest"}
+		}
+	}
 	for _, list := range c.StringSlice("packages") {
 		o.Packages = append(o.Packages, strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })...)
 	}
