@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/envyhq/envy/internal/diag"
@@ -54,4 +55,9 @@ func SafeName(dir string) string {
 		return ""
 	}
 	return name
+}
+
+// personal reports a layer that is one person's: all but the first.
+func (f *Envfile) personal(name string) bool {
+	return slices.IndexFunc(f.sources, func(s Source) bool { return s.Name == name }) > 0
 }

@@ -130,11 +130,6 @@ type Use struct {
 	Owners   []string // boxes and templates that are made from it, as the Envfile labels them
 }
 
-// personal reports a layer that is one person's: all but the first.
-func (f *Envfile) personal(name string) bool {
-	return slices.IndexFunc(f.sources, func(s Source) bool { return s.Name == name }) > 0
-}
-
 // Uses lists the definitions that the Envfile, its personal layers and their definitions name, each once.
 func (f *Envfile) Uses() []Use {
 	var list []Use

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
+	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -252,4 +254,18 @@ func readSecret(state *hostfs.Tree, name string) ([]byte, error) {
 		err = fmt.Errorf("%s/%s is damaged: %d bytes instead of %d; remove it to have a new one made", state.Dir(), name, len(data), secretBytes)
 	}
 	return data, err
+}
+
+// loginHint says how to be let in by the registry that refused an image; "" for another refusal. Engines look up names
+// without a host at their own registry.
+func loginHint(err error) string {
+	var e *driver.Error
+	if !errors.As(err, &e) || e.Kind != driver.Denied || !slices.Contains([]string{"pull", "push", "look up"}, e.Op) {
+		return ""
+	}
+	host, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(e.Object, "image "), `"`), "/")
+	if host != "localhost" && !strings.ContainsAny(host, ".:") || !strings.Contains(e.Object, "/") {
+		return "is its name right? Where its registry wants to know you: docker login"
+	}
+	return "docker login " + host
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -334,20 +333,6 @@ func ofEngine(err error) (d diag.Diagnostic, ok bool) {
 		d.Hint = loginHint(err)
 	}
 	return d, true
-}
-
-// loginHint says how to be let in by the registry that refused an image; "" for another refusal. Engines look up names
-// without a host at their own registry.
-func loginHint(err error) string {
-	var e *driver.Error
-	if !errors.As(err, &e) || e.Kind != driver.Denied || !slices.Contains([]string{"pull", "push", "look up"}, e.Op) {
-		return ""
-	}
-	host, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(e.Object, "image "), `"`), "/")
-	if host != "localhost" && !strings.ContainsAny(host, ".:") || !strings.Contains(e.Object, "/") {
-		return "is its name right? Where its registry wants to know you: docker login"
-	}
-	return "docker login " + host
 }
 
 // problems are what stops a plan before anything is done.
