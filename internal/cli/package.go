@@ -25,6 +25,9 @@ func (a *app) packageCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if c.String("output") == "-" {
+				return &usageError{text: "an archive is a file, which has its name once it is whole", hint: "--output FILE; or without it PROJECT-BOX.box here"}
+			}
 			return s.packBox(ctx, names, c.String("output"), c.Bool("force"))
 		},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write `FILE`, instead of PROJECT-BOX.box here"},

@@ -39,7 +39,7 @@ func (c Caller) CreatePath(name string, mode fs.FileMode, replace bool) (*Pendin
 		return nil, err
 	}
 	defer folder.Close()
-	if _, err := folder.root.Lstat(filepath.Base(name)); err == nil && !replace {
+	if info, err := folder.root.Lstat(filepath.Base(name)); err == nil && !replace && info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "write", Path: name, Err: fs.ErrExist}
 	}
 	folder.sweepTemp(time.Now().Add(-oldTemp))
