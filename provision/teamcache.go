@@ -282,6 +282,7 @@ func (g *planning) pushOne(ctx context.Context, tag, name string) error {
 		cancel()
 		if err == nil && digest != "" && g.signedAlready(ctx, name, digest) { // whom this machine does not reach the engine may: then the push tells
 			g.note("%s is in the team cache already, %s@%s", tag, name, digest)
+			g.recognize(ctx, tag, name)
 			return nil
 		}
 	}
@@ -319,6 +320,28 @@ func (g *planning) signedAlready(ctx context.Context, name, digest string) bool 
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	return team.Signed(ctx, name, digest) == nil
+}
+
+// recognize hears of an image that the team's cache had already as of one that was pushed, where it is the very one that is here:
+// then the digest stands for what was built or taken by this user, whoever put it there. Else it is nobody's to vouch for.
+func (g *planning) recognize(ctx context.Context, tag, name string) {
+	team := g.env.Team
+	if team.Look == nil || team.Pushed == nil || team.Locked != nil && team.Locked(tag) != "" {
+		return
+	}
+	here, err := g.env.Engine.Image(ctx, tag, "")
+	if err != nil {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	there, digest, err := team.Look(asking, name, here.OS+"/"+here.Arch)
+	if err != nil || there == nil || digest == "" || there.Recipe != here.Recipe || there.OS != here.OS || there.Arch != here.Arch {
+		return
+	}
+	if len(here.Layers) > 0 && slices.Equal(there.Layers, here.Layers) && otherConfig(*there, here) == "" {
+		team.Pushed(tag, digest)
+	}
 }
 
 func (g *planning) note(format string, args ...any) {

@@ -467,3 +467,54 @@ func TestPush(t *testing.T) {
 		t.Error("a push to no cache")
 	}
 }
+
+// What the cache had already enters the lock where it is the image that is here, and nothing else does.
+func TestPushRecognizes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		there  func(f *resource.ImageFact) (*resource.ImageFact, error)
+		locked bool
+		want   bool
+	}{
+		"the same":       {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, false, true},
+		"locked already": {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, true, false},
+		"another layer": {func(f *resource.ImageFact) (*resource.ImageFact, error) {
+			f.Layers = append(f.Layers[:1:1], "x")
+			return f, nil
+		}, false, false},
+		"a layer more": {func(f *resource.ImageFact) (*resource.ImageFact, error) {
+			f.Layers = append(slices.Clone(f.Layers), "x")
+			return f, nil
+		}, false, false},
+		"no layers":        {func(f *resource.ImageFact) (*resource.ImageFact, error) { f.Layers = nil; return f, nil }, false, false},
+		"another command":  {func(f *resource.ImageFact) (*resource.ImageFact, error) { f.Cmd = []string{"x"}; return f, nil }, false, false},
+		"another recipe":   {func(f *resource.ImageFact) (*resource.ImageFact, error) { f.Recipe = "x"; return f, nil }, false, false},
+		"another platform": {func(f *resource.ImageFact) (*resource.ImageFact, error) { f.Arch = "x"; return f, nil }, false, false},
+		"gone":             {func(*resource.ImageFact) (*resource.ImageFact, error) { return nil, nil }, false, false},
+		"not asked":        {func(*resource.ImageFact) (*resource.ImageFact, error) { return nil, errors.New("x") }, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTeam(t)
+			c.run(UpOptions{})
+			c.pushed = ""
+			c.env.Team.Find = func(context.Context, string) (string, error) { return "sha256:index", nil }
+			c.env.Team.Look = func(_ context.Context, _, platform string) (*resource.ImageFact, string, error) {
+				here, err := c.engine.Image(t.Context(), c.recipe, "")
+				if err != nil || platform != here.OS+"/"+here.Arch {
+					t.Errorf("asked for %q: %v", platform, err)
+				}
+				fact, err := tt.there(&here)
+				return fact, "sha256:manifest", err
+			}
+			c.env.Team.Locked = func(string) string {
+				if tt.locked {
+					return "sha256:locked"
+				}
+				return ""
+			}
+			c.run(UpOptions{Push: true})
+			if got := c.pushed == "sha256:manifest"; got != tt.want {
+				t.Errorf("it is heard of as %q", c.pushed)
+			}
+		})
+	}
+}
