@@ -336,12 +336,15 @@ func (g *planning) recognize(ctx context.Context, tag, name string) {
 	asking, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	there, digest, err := team.Look(asking, name, here.OS+"/"+here.Arch)
-	if err != nil || there == nil || digest == "" || there.Recipe != here.Recipe || there.OS != here.OS || there.Arch != here.Arch {
+	if err != nil || there == nil || digest == "" {
 		return
 	}
-	if len(here.Layers) > 0 && slices.Equal(there.Layers, here.Layers) && otherConfig(*there, here) == "" {
-		team.Pushed(tag, digest)
+	same := there.Recipe == here.Recipe && there.OS == here.OS && there.Arch == here.Arch && otherConfig(*there, here) == ""
+	if !same || len(here.Layers) == 0 || !slices.Equal(there.Layers, here.Layers) {
+		g.note("the lock has no digest of it: what the team cache has is another build than the one here")
+		return
 	}
+	team.Pushed(tag, digest)
 }
 
 func (g *planning) note(format string, args ...any) {

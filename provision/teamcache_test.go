@@ -515,6 +515,9 @@ func TestPushRecognizes(t *testing.T) {
 			if got := c.pushed == "sha256:manifest"; got != tt.want {
 				t.Errorf("it is heard of as %q", c.pushed)
 			}
+			if strings.HasPrefix(name, "another") && !strings.Contains(c.notes(), "is another build than the one here") {
+				t.Error(c.notes())
+			}
 		})
 	}
 }
