@@ -11,6 +11,7 @@ import (
 
 	"github.com/envyhq/envy/boxes"
 	"github.com/envyhq/envy/boxes/archive"
+	"github.com/envyhq/envy/boxes/artifact"
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision/driver"
 )
@@ -181,6 +182,13 @@ func (s *session) updateBox(ctx context.Context, old *addedBox) error {
 	if err != nil {
 		return err
 	}
+	same, err := s.upToDate(ctx, a, old)
+	if err := errors.Join(err, s.settle()); err != nil {
+		return err
+	}
+	if same {
+		return s.showAdded(old, "unchanged is")
+	}
 	a.name, a.force = old.Name, true
 	b, err := s.takeIn(ctx, a)
 	if err := errors.Join(err, s.settle()); err != nil {
@@ -190,4 +198,27 @@ func (s *session) updateBox(ctx context.Context, old *addedBox) error {
 		return s.showAdded(b, "unchanged is")
 	}
 	return s.showAdded(b, "updated")
+}
+
+// upToDate reports whether a registry has for an added box what was added, and the engine its image: then nothing of it needs to
+// come. What lies behind an https address says nothing of itself before it has come.
+func (s *session) upToDate(ctx context.Context, a arrival, old *addedBox) (bool, error) {
+	if a.registry.Host == "" {
+		return false, nil
+	}
+	found, err := artifact.Find(ctx, s.registry(), a.registry)
+	if err != nil {
+		return false, registryProblem(a.registry, "", err)
+	}
+	if found.Digest != old.Digest {
+		return false, nil
+	}
+	if err := s.openEngine(); err != nil {
+		return false, err
+	}
+	_, err = s.engine.Image(ctx, old.Head.Reference(), "")
+	if driver.Is(err, driver.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

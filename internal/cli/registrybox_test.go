@@ -235,9 +235,13 @@ func TestAddFromARegistry(t *testing.T) {
 	if !strings.Contains(m.out.String(), "from "+at) {
 		t.Errorf("added: %s", m.out.String())
 	}
+	s.requests()
 	m.want(0, "", "box", "update")
 	if !strings.Contains(m.out.String(), "unchanged is web") {
 		t.Errorf("updated: %s", m.out.String())
+	}
+	if asked := s.requests(); len(asked) > 4 { // what tells it, not what it holds
+		t.Errorf("the registry was asked %q", asked)
 	}
 	pushed(t, at, "two")
 	m.want(0, "", "box", "update", "web")
