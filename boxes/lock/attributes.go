@@ -87,9 +87,9 @@ func (p *parser) attributes() (attributes, *Error) {
 		case t.kind == mark && t.text == "}":
 			return all, nil
 		case t.kind != word:
-			return nil, &Error{Line: t.line, Summary: fmt.Sprintf("expected an attribute, found %s", t), Hint: renew}
+			return nil, &Error{Line: t.line, Summary: fmt.Sprintf("expected an attribute, found %s", t), Hint: Renew}
 		case all[t.text] != nil:
-			return nil, &Error{Line: t.line, Summary: fmt.Sprintf("%s is there twice", t.text), Hint: renew}
+			return nil, &Error{Line: t.line, Summary: fmt.Sprintf("%s is there twice", t.text), Hint: Renew}
 		}
 		if _, err := p.want(mark, "=", `"="`); err != nil {
 			return nil, err
@@ -118,7 +118,7 @@ func (p *parser) value() (value, *Error) {
 	case t.kind == mark && t.text == "{":
 		return p.object()
 	}
-	return value{}, &Error{Line: t.line, Summary: fmt.Sprintf("expected a value, found %s", t), Hint: renew}
+	return value{}, &Error{Line: t.line, Summary: fmt.Sprintf("expected a value, found %s", t), Hint: Renew}
 }
 
 // object reads one, whose values are texts, or objects of texts.
@@ -145,7 +145,7 @@ func (p *parser) object() (value, *Error) {
 			}
 			return put(&v.nested, name, inner)
 		}
-		return &Error{Line: t.line, Summary: fmt.Sprintf("expected another value, found %s", t), Hint: renew}
+		return &Error{Line: t.line, Summary: fmt.Sprintf("expected another value, found %s", t), Hint: Renew}
 	})
 	return v, err
 }
@@ -155,7 +155,7 @@ func put[V any](m *map[string]V, name token, v V) *Error {
 		*m = map[string]V{}
 	}
 	if _, twice := (*m)[name.text]; twice {
-		return &Error{Line: name.line, Summary: fmt.Sprintf("%q is there twice", name.text), Hint: renew}
+		return &Error{Line: name.line, Summary: fmt.Sprintf("%q is there twice", name.text), Hint: Renew}
 	}
 	(*m)[name.text] = v
 	return nil
@@ -171,7 +171,7 @@ func (p *parser) members(read func(name token) *Error) *Error {
 		case t.kind == mark && t.text == "}":
 			return nil
 		case t.kind != quote:
-			return &Error{Line: t.line, Summary: fmt.Sprintf("expected a name in quotes, found %s", t), Hint: renew}
+			return &Error{Line: t.line, Summary: fmt.Sprintf("expected a name in quotes, found %s", t), Hint: Renew}
 		}
 		if _, err := p.want(mark, "=", `"="`); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (p *parser) members(read func(name token) *Error) *Error {
 		case last.kind == mark && last.text == "}":
 			return nil
 		case last.kind != newline && (last.kind != mark || last.text != ","):
-			return &Error{Line: last.line, Summary: fmt.Sprintf("expected the end of the line, found %s", last), Hint: renew}
+			return &Error{Line: last.line, Summary: fmt.Sprintf("expected the end of the line, found %s", last), Hint: Renew}
 		}
 	}
 }

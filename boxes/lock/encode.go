@@ -58,10 +58,10 @@ func (l Lock) Encode() ([]byte, error) {
 // duplicate is an error for the first two entries that are for the same.
 func (l Lock) duplicate() error {
 	twice := func(kind, name string) error {
-		return &Error{Summary: fmt.Sprintf("%s %q is there twice", kind, name), Hint: renew}
+		return &Error{Summary: fmt.Sprintf("%s %q is there twice", kind, name), Hint: Renew}
 	}
 	if b, ok := double(l.Boxes, compareBoxes); ok {
-		return &Error{Summary: fmt.Sprintf("box %q (%s) is there twice", b.Source, b.asked()), Hint: renew}
+		return &Error{Summary: fmt.Sprintf("box %q (%s) is there twice", b.Source, b.asked()), Hint: Renew}
 	}
 	if a, ok := double(l.Archives, compareArchives); ok {
 		return twice("archive", a.Source)

@@ -41,7 +41,7 @@ type scanner struct {
 }
 
 func (s *scanner) fail(format string, args ...any) *Error {
-	return &Error{Line: s.line, Summary: fmt.Sprintf(format, args...), Hint: renew}
+	return &Error{Line: s.line, Summary: fmt.Sprintf(format, args...), Hint: Renew}
 }
 
 func (s *scanner) next() (token, *Error) {

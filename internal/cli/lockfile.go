@@ -37,8 +37,13 @@ func (s *session) readLocks(p *place) (lockFiles, error) {
 	l := lockFiles{name: lock.NameFor(p.checkout.Name())}
 	path, _ := p.checkout.Path(l.name)
 	data, err := p.checkout.ReadFile(path, lock.MaxBytes)
+	tooLarge := (*hostfs.TooLargeError)(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &tooLarge):
+		if !s.renews {
+			return l, lockError(l.name, &lock.Error{Summary: fmt.Sprintf("it is larger than %d bytes", lock.MaxBytes), Hint: lock.Renew})
+		}
 	case err != nil:
 		return l, err
 	default:
