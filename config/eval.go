@@ -365,6 +365,9 @@ func selfValue(plan *boxPlan, ports bool) cty.Value {
 
 // hasMark reports whether a mark is on the value or on anything inside it.
 func hasMark(v cty.Value, m mark) bool {
+	if v.Type().IsPrimitiveType() { // most are, and there are many
+		return v.HasMark(m)
+	}
 	_, paths := v.UnmarkDeepWithPaths()
 	for _, pm := range paths {
 		if _, ok := pm.Marks[m]; ok {
