@@ -259,7 +259,10 @@ func (g *planning) push(ctx context.Context) error {
 		}
 		done[i.Tag] = true
 		if _, err := g.env.Engine.Image(ctx, i.Tag, ""); driver.Is(err, driver.NotFound) {
-			continue // of a box that was not asked for, or that keeps an older one
+			if len(g.options.Only) == 0 { // else it may be of a box that was not asked for
+				g.note("%s is not on the engine, and so not pushed; envy up --recreate BOX builds it", i.Tag)
+			}
+			continue
 		} else if err != nil {
 			return err
 		}

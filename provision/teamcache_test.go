@@ -521,3 +521,19 @@ func TestPushRecognizes(t *testing.T) {
 		})
 	}
 }
+
+// A push that finds nothing to push says so.
+func TestPushWithoutAnImage(t *testing.T) {
+	c := newTeam(t)
+	c.run(UpOptions{})
+	c.fail = func(call fake.Call) error {
+		if call.Method == "Image" && strings.HasPrefix(call.Object, "envy.local/recipe:") {
+			return &driver.Error{Kind: driver.NotFound}
+		}
+		return nil
+	}
+	c.run(UpOptions{Push: true})
+	if !strings.Contains(c.notes(), "is not on the engine, and so not pushed") {
+		t.Error(c.notes())
+	}
+}

@@ -169,6 +169,20 @@ func TestTeamCache(t *testing.T) {
 	if got := p.docker("image", "ls", "-q", registry); got != "" {
 		t.Errorf("names of the cache are left: %s", got)
 	}
+	// What was taken is what the cache has, and enters a lock that lacks it.
+	locked := filepath.Join(p.dir, "Envfile.lock")
+	data, err := os.ReadFile(locked)
+	if before, rest, has := strings.Cut(string(data), "image \""+recipe); has && err == nil {
+		_, rest, _ = strings.Cut(rest, "}\n")
+		err = os.WriteFile(locked, []byte(before+rest), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ok("up", "--push")
+	if data, err = os.ReadFile(locked); err != nil || !strings.Contains(string(data), "image \""+recipe) {
+		t.Errorf("the lock lacks the image of the cache: %v\n%s", err, data)
+	}
 	p.gone(recipe)
 	if os.Getenv("ENVY_TEAM_CACHE") != "" {
 		return // for others to take
@@ -181,9 +195,9 @@ func TestTeamCache(t *testing.T) {
 	if !strings.Contains(said, "is signed in the team cache") {
 		t.Errorf("it was not signed:\n%s", said)
 	}
-	lock, err := os.ReadFile(filepath.Join(p.dir, "Envfile.lock"))
+	lock, err := os.ReadFile(locked)
 	if err == nil {
-		err = os.Remove(filepath.Join(p.dir, "Envfile.lock"))
+		err = os.Remove(locked)
 	}
 	if err != nil {
 		t.Fatal(err)
