@@ -339,11 +339,17 @@ func (g *planning) recognize(ctx context.Context, tag, name string) {
 	asking, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	there, digest, err := team.Look(asking, name, here.OS+"/"+here.Arch)
-	if err != nil || there == nil || digest == "" {
+	switch {
+	case err != nil || there == nil || digest == "":
+		return
+	case here.ID == digest: // with the containerd store, where ids are digests of manifests
+		team.Pushed(tag, digest)
+		return
+	case len(here.Layers) == 0: // that store again, of what it took
 		return
 	}
 	same := there.Recipe == here.Recipe && there.OS == here.OS && there.Arch == here.Arch && otherConfig(*there, here) == ""
-	if !same || len(here.Layers) == 0 || !slices.Equal(there.Layers, here.Layers) {
+	if !same || !slices.Equal(there.Layers, here.Layers) {
 		g.note("the lock has no digest of it: what the team cache has is another build than the one here")
 		return
 	}

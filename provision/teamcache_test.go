@@ -36,6 +36,7 @@ type team struct {
 	full          string // that with the versions of its packages
 	pushed        string // digest
 	show          func(*resource.ImageFact)
+	everywhere    bool // of images of the engine's too
 	fail          func(fake.Call) error
 }
 
@@ -81,7 +82,7 @@ type showing struct {
 
 func (s *showing) Image(ctx context.Context, ref, platform string) (resource.ImageFact, error) {
 	fact, err := s.Engine.Image(ctx, ref, platform)
-	if err == nil && s.team.show != nil && strings.HasPrefix(ref, teamRegistry) {
+	if err == nil && s.team.show != nil && (s.team.everywhere || strings.HasPrefix(ref, teamRegistry)) {
 		s.team.show(&fact)
 	}
 	return fact, err
@@ -475,8 +476,10 @@ func TestPushRecognizes(t *testing.T) {
 		locked bool
 		want   bool
 	}{
-		"the same":       {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, false, true},
-		"locked already": {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, true, false},
+		"the same":          {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, false, true},
+		"silent, by its id": {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, false, true},
+		"silent":            {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, false, false},
+		"locked already":    {func(f *resource.ImageFact) (*resource.ImageFact, error) { return f, nil }, true, false},
 		"another layer": {func(f *resource.ImageFact) (*resource.ImageFact, error) {
 			f.Layers = append(f.Layers[:1:1], "x")
 			return f, nil
@@ -496,6 +499,14 @@ func TestPushRecognizes(t *testing.T) {
 			c := newTeam(t)
 			c.run(UpOptions{})
 			c.pushed = ""
+			c.everywhere = true
+			if strings.HasPrefix(name, "silent") {
+				c.show = func(f *resource.ImageFact) {
+					if f.Recipe != "" {
+						*f = resource.ImageFact{ID: "sha256:id", Reference: f.Reference}
+					}
+				}
+			}
 			c.env.Team.Find = func(context.Context, string) (string, error) { return "sha256:index", nil }
 			c.env.Team.Look = func(_ context.Context, _, platform string) (*resource.ImageFact, string, error) {
 				here, err := c.engine.Image(t.Context(), c.recipe, "")
@@ -503,6 +514,9 @@ func TestPushRecognizes(t *testing.T) {
 					t.Errorf("asked for %q: %v", platform, err)
 				}
 				fact, err := tt.there(&here)
+				if name == "silent, by its id" {
+					return fact, "sha256:id", err
+				}
 				return fact, "sha256:manifest", err
 			}
 			c.env.Team.Locked = func(string) string {
@@ -512,8 +526,11 @@ func TestPushRecognizes(t *testing.T) {
 				return ""
 			}
 			c.run(UpOptions{Push: true})
-			if got := c.pushed == "sha256:manifest"; got != tt.want {
+			if got := c.pushed != ""; got != tt.want {
 				t.Errorf("it is heard of as %q", c.pushed)
+			}
+			if said := strings.Contains(c.notes(), "is another build"); strings.HasPrefix(name, "silent") && said {
+				t.Error(c.notes())
 			}
 			if strings.HasPrefix(name, "another") && !strings.Contains(c.notes(), "is another build than the one here") {
 				t.Error(c.notes())
