@@ -41,8 +41,10 @@ type Observer interface {
 	Names(ctx context.Context) (Names, error)
 	// PublishedPorts lists all published host ports on the engine, unfiltered, with the holder; asked only when picking.
 	PublishedPorts(ctx context.Context) ([]PortHolder, error)
-	// Events calls f for each container event of the checkout until ctx ends or f returns false.
-	Events(ctx context.Context, id resource.Identity, f func(BoxEvent) bool) error
+	// Events calls f, which may use the engine, for what happens to the checkout's boxes and throw-away boxes, in the engine's
+	// order, until o.Until has come or f returns false; both are no error. Health checks and commands in a box are left out but
+	// for the health that they lead to. When ctx ends its cause is the error, and Unreachable where the engine goes away.
+	Events(ctx context.Context, id resource.Identity, o EventOptions, f func(BoxEvent) bool) error
 }
 
 // Names is every name on the engine that a project could clash with, with the labels' owner (zero for foreign ones).
@@ -61,13 +63,42 @@ type PortHolder struct {
 	ID       string
 }
 
+// EventOptions select events. Engines remember few, often the last 256 of all that they have.
+type EventOptions struct {
+	Since Moment // zero: from now on
+	Until Moment // zero: without end; one that has passed ends with what is remembered
+	// Listening is called once, when nothing that happens from then on will be missed; what happened in the seconds before it may
+	// be told too. May be nil.
+	Listening func()
+}
+
+// Moment is a time: At, or Ago before now by the engine's clock, where that is known. The zero value is none.
+type Moment struct {
+	At  time.Time
+	Ago time.Duration
+}
+
 // BoxEvent is something that happened to a container.
 type BoxEvent struct {
 	ID     string
-	Name   string
-	Action string // "start", "die", "health_status: healthy", …
+	Name   string // at that moment; the new one of a rename
+	Owner  resource.Owner
+	Action string // one of BoxActions, or "health_status: healthy"
 	Time   time.Time
+	Code   int    // of a "die": the exit code
+	Signal string // of a "kill", as the engine writes it: "15", "SIGTERM"
+	From   string // of a rename: the name before
 }
+
+// BoxActions are the actions that are told, as engines call them. That of health goes on with what it is.
+func BoxActions() []string {
+	return []string{
+		"create", "start", "restart", "die", "kill", "stop", "oom", "pause", "unpause", "rename", "update", "destroy", HealthAction,
+	}
+}
+
+// HealthAction is where the action of a changed health begins.
+const HealthAction = "health_status"
 
 // Inspector answers the planner's questions about one object.
 type Inspector interface {

@@ -77,7 +77,9 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error { return second(e.Observe(ctx, checkout)) },
 		func() error { return second(e.Names(ctx)) },
 		func() error { return second(e.PublishedPorts(ctx)) },
-		func() error { return e.Events(ctx, checkout, func(driver.BoxEvent) bool { return true }) },
+		func() error {
+			return e.Events(ctx, checkout, driver.EventOptions{}, func(driver.BoxEvent) bool { return true })
+		},
 		func() error { return second(e.Detail(ctx, id)) },
 		func() error { return second(e.Record(ctx, id)) },
 		func() error { return second(e.Changes(ctx, id)) },

@@ -88,12 +88,20 @@ func (e *Engine) getList(ctx context.Context, path, label string, out any) error
 
 // get asks for what has a label, or for all where that is "", in the best version.
 func (e *Engine) get(ctx context.Context, path, label string) (io.ReadCloser, error) {
+	if label == "" {
+		return e.filtered(ctx, path, nil)
+	}
+	return e.filtered(ctx, path, map[string][]string{"label": {label}})
+}
+
+// filtered asks for what passes all filters.
+func (e *Engine) filtered(ctx context.Context, path string, by map[string][]string) (io.ReadCloser, error) {
 	about, err := e.ping(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if label != "" {
-		filters, err := json.Marshal(map[string][]string{"label": {label}})
+	if by != nil {
+		filters, err := json.Marshal(by)
 		if err != nil {
 			return nil, err
 		}

@@ -211,7 +211,7 @@ func (h hand) box(verb string) (bool, error) {
 		if err := h.s.nameFree(verb, h.arg(1)); err != nil {
 			return true, err
 		}
-		b.Name = h.arg(1)
+		h.s.rename(b, h.arg(1), h.now)
 	case "dead":
 		h.s.stop(b, 9, h.now)
 		b.State = resource.StateDead

@@ -92,8 +92,8 @@ func (i *intercepted) PublishedPorts(ctx context.Context) ([]driver.PortHolder, 
 	return value(ctx, i, "PublishedPorts", "", i.next.PublishedPorts)
 }
 
-func (i *intercepted) Events(ctx context.Context, id resource.Identity, f func(driver.BoxEvent) bool) error {
-	return i.do(ctx, "Events", "", func(ctx context.Context) error { return i.next.Events(ctx, id, f) })
+func (i *intercepted) Events(ctx context.Context, id resource.Identity, o driver.EventOptions, f func(driver.BoxEvent) bool) error {
+	return i.do(ctx, "Events", "", func(ctx context.Context) error { return i.next.Events(ctx, id, o, f) })
 }
 
 func (i *intercepted) Detail(ctx context.Context, id string) (resource.BoxDetail, error) {

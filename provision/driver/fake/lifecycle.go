@@ -222,7 +222,7 @@ func (s *state) exit(b *box, code int, now time.Time) {
 			j.IP = ""
 		}
 	}
-	s.emit(b, "die", now)
+	s.record(b, driver.BoxEvent{Action: "die", Code: code}, now)
 	policy, _, _ := strings.Cut(b.Restart, ":")
 	again := policy == "always" || policy == "unless-stopped" || policy == "on-failure" && code != 0
 	if again && !b.StoppedByHand {

@@ -52,7 +52,7 @@ func (e *Engine) KillBox(ctx context.Context, id, signal string) error {
 		if !ok {
 			return fail(driver.Invalid, "kill", object(b), "Invalid signal: "+signal)
 		}
-		s.emit(b, "kill", now)
+		s.killed(b, n, now)
 		if n == 1 || n == 10 || n == 12 {
 			return nil // passed on to a command, which may ignore it
 		}
@@ -103,8 +103,7 @@ func (e *Engine) RenameBox(ctx context.Context, id, name string) error {
 		if err := s.nameFree("rename", name); err != nil {
 			return err
 		}
-		b.Name = name
-		s.emit(b, "rename", now)
+		s.rename(b, name, now)
 		return nil
 	})
 }

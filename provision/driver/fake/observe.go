@@ -187,26 +187,6 @@ func (e *Engine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error
 	return r, err
 }
 
-// Events implements driver.Observer. Nil when f has enough.
-func (e *Engine) Events(ctx context.Context, id resource.Identity, f func(driver.BoxEvent) bool) error {
-	since := -1
-	return e.until(ctx, "events", func(s *state, _ time.Time) (bool, error) {
-		if since < 0 {
-			since = s.Seq
-		}
-		for _, r := range s.Events {
-			if r.Seq <= since || r.Checkout != id.Checkout {
-				continue
-			}
-			since = r.Seq
-			if !f(r.Event) {
-				return true, nil
-			}
-		}
-		return false, nil
-	})
-}
-
 // Detail implements driver.Inspector.
 func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, error) {
 	var r resource.BoxDetail

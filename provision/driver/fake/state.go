@@ -33,9 +33,8 @@ const stateVersion = 1
 
 // recorded is an event with its number.
 type recorded struct {
-	Seq      int
-	Checkout string
-	Event    driver.BoxEvent
+	Seq   int
+	Event driver.BoxEvent
 }
 
 // box is a container.
@@ -202,17 +201,6 @@ func (s *state) networkOf(op, id string) (*network, error) {
 		}
 	}
 	return nil, fail(driver.NotFound, op, "network "+id, "network "+id+" not found")
-}
-
-// emit records an event of a box.
-func (s *state) emit(b *box, action string, now time.Time) {
-	s.Seq++
-	s.Events = append(s.Events, recorded{Seq: s.Seq, Checkout: b.Labels[resource.LabelCheckout], Event: driver.BoxEvent{
-		ID: b.ID, Name: b.Name, Action: action, Time: now,
-	}})
-	if n := len(s.Events) - 256; n > 0 {
-		s.Events = slices.Delete(s.Events, 0, n)
-	}
 }
 
 func fail(kind driver.Kind, op, object, text string) error {
