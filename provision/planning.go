@@ -299,6 +299,7 @@ func (g *planning) pull(ctx context.Context) error {
 			continue
 		}
 		fetched = true
+		g.env.phase(phaseFetch)
 		if err := g.fetch(ctx, s.Op, *s.Image); err != nil {
 			return err
 		}

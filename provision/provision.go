@@ -16,6 +16,7 @@ import (
 	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/recipe"
 	"github.com/envyhq/envy/provision/resource"
+	"github.com/envyhq/envy/provision/timing"
 )
 
 // Host is what the use cases need of the caller's machine.
@@ -85,9 +86,34 @@ type Env struct {
 	Bootstrap func(ctx context.Context, ref string) error
 	// Team decides about images of the team's cache.
 	Team TeamCache
+	// Watch hears how far the use case is; nil: nobody wants to know.
+	Watch Stopwatch
 	// Local: the engine runs on this machine, so its listeners count.
 	Local bool
 }
+
+// Stopwatch hears which phase of a use case begins, and which plan is followed from then on.
+type Stopwatch interface {
+	Phase(name string)
+	Plan(p *plan.Plan)
+}
+
+func (e Env) phase(name string) {
+	if e.Watch != nil {
+		e.Watch.Phase(name)
+	}
+}
+
+// The phases of a use case. One that plans again comes back to some of them.
+const (
+	phaseObserve = "observe" // what the engine has, and the Envfile with that
+	phasePlan    = "plan"
+	phaseFetch   = "fetch"   // images that must be there to plan, and their digests
+	phaseConfirm = "confirm" // also somebody's thinking
+	phaseApply   = timing.Applying
+	phaseCheck   = "check" // what is there afterwards
+	phasePush    = "push"
+)
 
 // DefaultSettle is long enough for a program that cannot start to say so.
 const DefaultSettle = 250 * time.Millisecond

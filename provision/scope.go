@@ -50,6 +50,7 @@ func scoped(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Conf
 		return nil, err
 	}
 	out := &Outcome{Plan: p, Scene: s}
+	env.phase(phaseConfirm)
 	if err := confirm(ctx, p); err != nil || p.Empty() {
 		return out, err
 	}
@@ -67,6 +68,7 @@ func scopedPlan(ctx context.Context, env Env, s *Scene, o ScopeOptions, make fun
 	if err != nil {
 		return g, nil, err
 	}
+	env.phase(phasePlan)
 	r := make(scope)
 	if r.Plan == nil {
 		if err := g.answer(ctx, r.Questions); err != nil {

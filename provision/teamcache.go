@@ -94,6 +94,7 @@ func (h *hostSteps) Cached(ctx context.Context, w resource.ImageWanted) (bool, e
 	}
 	t := h.g.begin("cache", w.Tag)
 	why, err := h.g.take(ctx, w, *base, t.id)
+	t.cause = why
 	took := t.end(err)
 	switch {
 	case err != nil:
@@ -368,6 +369,7 @@ type imageTask struct {
 	text    string
 	subject string
 	began   time.Time
+	cause   string // why it had no use
 }
 
 func (g *planning) begin(what, tag string) imageTask {
@@ -383,7 +385,7 @@ func (g *planning) begin(what, tag string) imageTask {
 // end tells how long it took.
 func (t imageTask) end(err error) time.Duration {
 	took := t.now().Sub(t.began)
-	e := event.Event{ID: t.id, Kind: event.Done, Subject: t.subject, Text: t.text, Elapsed: took}
+	e := event.Event{ID: t.id, Kind: event.Done, Subject: t.subject, Text: t.text, Elapsed: took, Cause: t.cause}
 	if err != nil {
 		e.Kind, e.Text = event.Failed, err.Error()
 	}

@@ -43,6 +43,7 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 	var last error
 	o.lazy = !o.around
 	for attempt := range maxAttempts {
+		env.phase(phaseObserve)
 		g, err := observe(ctx, env, p, o)
 		if err != nil {
 			return nil, err
@@ -57,6 +58,7 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 				return out, err
 			}
 		case last == nil && o.Push:
+			env.phase(phasePush)
 			return out, g.push(ctx)
 		default:
 			return out, last
@@ -105,10 +107,13 @@ func stopped(r *apply.Report, f *apply.Failure) bool {
 }
 
 func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {
+	g.env.phase(phasePlan)
 	if err := g.pull(ctx); err != nil {
 		return nil, err
 	}
+	g.env.phase(phaseFetch)
 	images := g.settleImages(ctx)
+	g.env.phase(phasePlan)
 	p, err := g.diff(ctx)
 	if err != nil {
 		return nil, err
@@ -125,6 +130,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if len(p.Problems) > 0 {
 		return out, &ProblemsError{Plan: p}
 	}
+	g.env.phase(phaseConfirm)
 	if err := confirm(ctx, p); err != nil {
 		return out, err
 	}
@@ -172,6 +178,7 @@ func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, con
 			delete(g.answers.Asked, plan.Question{Kind: plan.AskImage, Ref: s.Name})
 		}
 	}
+	g.env.phase(phaseObserve)
 	if err := g.resolve(ctx); err != nil {
 		return nil, err
 	}
@@ -180,6 +187,7 @@ func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, con
 	}
 	out.Packages = g.packages
 	g.options.Build = false
+	g.env.phase(phasePlan)
 	again, err := g.diff(ctx)
 	if err != nil {
 		return nil, err
@@ -191,6 +199,7 @@ func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, con
 		again = plan.Around(again, g.replicas())
 	}
 	if !plan.OnlyVolumesAdded(out.Plan, again) {
+		g.env.phase(phaseConfirm)
 		if err := confirm(ctx, again); err != nil {
 			return nil, err
 		}
@@ -200,6 +209,10 @@ func (g *planning) makeFirst(ctx context.Context, out *Outcome, o UpOptions, con
 }
 
 func (g *planning) apply(ctx context.Context, p *plan.Plan, o UpOptions) *apply.Report {
+	g.env.phase(phaseApply)
+	if g.env.Watch != nil {
+		g.env.Watch.Plan(p)
+	}
 	r := apply.Run(ctx, p, g.env.Engine, newHostSteps(g), apply.Options{
 		Parallel: o.Parallel, Timeout: o.Timeout, Sink: g.env.Sink, Now: g.env.Now, Output: g.env.Output,
 	})
@@ -224,6 +237,7 @@ func (e *ExitedError) Error() string { return fmt.Sprintf("box %q exited with co
 
 // finish looks at what is there now: addresses for the caller, and boxes that started and ended again.
 func (g *planning) finish(ctx context.Context, out *Outcome) error {
+	g.env.phase(phaseCheck)
 	if err := g.settle(ctx, out.Report); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 	var failed error // of the engine, once ended is closed
 	go func() {
 		defer close(ended)
-		failed = e.Events(ctx, id, func(event driver.BoxEvent) bool {
+		failed = e.Events(ctx, id, driver.EventOptions{}, func(event driver.BoxEvent) bool {
 			if !shows(event.Action) {
 				return true
 			}

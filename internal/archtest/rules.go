@@ -49,14 +49,15 @@ func Layers() []Layer {
 		{Dir: "provision/driver/docker", May: []string{driver, resource, event, wire, lazyre}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/fake", May: []string{driver, resource, event, wire}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/drivertest", May: []string{driver, resource, event, wire}, Reason: "one suite for every engine, so it names none"},
+		{Dir: "provision/timing", May: []string{plan, resource, event}, Reason: "it measures what others do, and does nothing"},
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", "provision/timing", driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
-		{Dir: "internal/view", May: []string{diag, "internal/term", plan, resource, event}, Reason: "a rendering of values: it can ask nothing and change nothing"},
+		{Dir: "internal/view", May: []string{diag, "internal/term", plan, "provision/timing", resource, event}, Reason: "a rendering of values: it can ask nothing and change nothing"},
 		{
 			Dir: "internal/cli", May: []string{"..."},
 			Not:    append([]string{"internal/archtest", "internal/agent", "internal/agent/bin", "cmd/..."}, engines...),

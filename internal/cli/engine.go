@@ -46,11 +46,15 @@ func (s *session) env() (provision.Env, error) {
 	if err := s.openEngine(); err != nil {
 		return provision.Env{}, err
 	}
-	return provision.Env{
+	env := provision.Env{
 		Archives: namedArchives{s.archives(p.caller), p.checkout, s.engine, addedBoxes{p.caller}, s.registry, s.openWeb},
 		Engine:   s.engine, Host: &host{checkout: p.checkout}, Sink: s.sink(), Now: s.app.m.Now, Version: s.app.m.Version,
 		Output: s.sink().Output, RunGone: s.runGone, RunOver: s.runOver,
-	}, nil
+	}
+	if s.times != nil {
+		env.Sink, env.Watch = s.times, s.times
+	}
+	return env, nil
 }
 
 // openEngine prepares the connection, once.

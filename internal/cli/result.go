@@ -76,17 +76,18 @@ func messages(ctx context.Context, p *provision.Project, scene *provision.Scene)
 
 // changesJSON is the document of what changes boxes and has nothing to tell but which.
 type changesJSON struct {
-	Format  string   `json:"format"` // "envy.changes"
-	Version int      `json:"version"`
-	Command string   `json:"command"`
-	Changed []string `json:"changed"` // addresses: box.web
-	Kept    []string `json:"kept"`    // volumes that stay
+	Format  string            `json:"format"` // "envy.changes"
+	Version int               `json:"version"`
+	Command string            `json:"command"`
+	Changed []string          `json:"changed"`           // addresses: box.web
+	Kept    []string          `json:"kept"`              // volumes that stay
+	Timings *view.TimingsJSON `json:"timings,omitempty"` // with --timings
 }
 
 // showDone says which boxes a command changed.
 func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 	r := changesJSON{
-		Format: "envy.changes", Version: resultVersion, Command: command, Changed: []string{}, Kept: append([]string{}, p.Kept...),
+		Format: "envy.changes", Version: resultVersion, Command: command, Changed: []string{}, Kept: append([]string{}, p.Kept...), Timings: s.view.Times(),
 	}
 	var names []string
 	for _, c := range p.Changes {

@@ -22,6 +22,7 @@ import (
 	"github.com/envyhq/envy/provision"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/resource"
+	"github.com/envyhq/envy/provision/timing"
 )
 
 // globals are the flags of every command.
@@ -47,13 +48,15 @@ type session struct {
 	boxes     []*config.Box // of the Envfile, where check could read it
 	trust     *trustStore   // once the gate was asked
 	loaded    *provision.Project
-	packed    *boxes.Archives // once a definition was looked for
-	finder    *boxes.Finder   // once definitions were looked for
-	lockFiles lockFiles       // as read with it
-	renews    bool            // a lock that cannot be read counts as none: it is written anew
-	pushed    []lock.Image    // to the team's cache, by the recipe's tag
-	muted     bool            // what is wrong with the Envfile was told
-	offline   bool            // nothing is fetched: the command needs the Envfile for a warning only
+	packed    *boxes.Archives  // once a definition was looked for
+	finder    *boxes.Finder    // once definitions were looked for
+	lockFiles lockFiles        // as read with it
+	renews    bool             // a lock that cannot be read counts as none: it is written anew
+	pushed    []lock.Image     // to the team's cache, by the recipe's tag
+	muted     bool             // what is wrong with the Envfile was told
+	times     *timing.Recorder // with --timings
+	began     time.Time
+	offline   bool // nothing is fetched: the command needs the Envfile for a warning only
 	closers   []func() error
 }
 
@@ -84,7 +87,7 @@ func (a *app) begin(c *cli.Context) (*session, error) {
 	if g.file != "" {
 		g.file = inDir(g.dir, g.file)
 	}
-	a.session = &session{app: a, g: g, streams: a.streams, view: a.view}
+	a.session = &session{app: a, g: g, streams: a.streams, view: a.view, began: a.m.Now()}
 	return a.session, nil
 }
 

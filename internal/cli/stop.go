@@ -23,6 +23,7 @@ func (s *session) scope(ctx context.Context, do scoped, command string, o provis
 	if err := s.warnBroken(s.check(ctx)); err != nil {
 		return nil, err
 	}
+	s.phase(phaseReach)
 	env, err := s.lockedEnv(ctx, command)
 	if err != nil {
 		return nil, err
@@ -82,12 +83,10 @@ func (a *app) destroyCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
+		s.measure(c, false)
 		p, err := s.scope(ctx, provision.Destroy, "destroy", provision.ScopeOptions{
 			Boxes: o.Boxes, Volumes: c.Bool("volumes"), AskLoss: !s.g.yes, Parallel: o.Parallel,
 		}, s.confirmDestroy)
-		if err != nil {
-			return err
-		}
-		return s.showDone("destroy", "destroyed", "nothing to destroy", p)
-	}, toggle("volumes", "named volumes too, with all that is in them"))
+		return s.timed(err, func() error { return s.showDone("destroy", "destroyed", "nothing to destroy", p) })
+	}, toggle("volumes", "named volumes too, with all that is in them"), timingsFlag())
 }

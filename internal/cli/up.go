@@ -61,6 +61,7 @@ func (a *app) upCommand() *cli.Command {
 	flags = append(flags,
 		&cli.StringFlag{Name: "plan", Usage: "apply the plan that plan --out saved in `FILE`, if it still holds"},
 		toggle("push", "put images with packages and setups into the team's cache"),
+		timingsFlag(),
 	)
 	return a.command("up", "make it so: create, change and start what the Envfile says", "[BOX…]", func(ctx context.Context, c *cli.Context, s *session) error {
 		o, err := upOptions(c)
@@ -68,6 +69,7 @@ func (a *app) upCommand() *cli.Command {
 			return err
 		}
 		o.Push = c.Bool("push")
+		s.measure(c, o.Build)
 		confirm := s.confirmLoss
 		if file := c.String("plan"); file != "" {
 			if o.Plan, err = readPlan(inDir(s.g.dir, file)); err != nil {
@@ -86,10 +88,12 @@ func (a *app) reloadCommand() *cli.Command {
 			return err
 		}
 		o.Restart = true
+		s.measure(c, false)
 		return s.up(ctx, o, s.confirmLoss)
 	}, append([]cli.Flag{
 		toggle("no-provision", "run no provisioners"),
 		toggle("provision", "run all provisioners, whatever ran before"),
+		timingsFlag(),
 	}, paceFlags()...)...)
 }
 
@@ -99,11 +103,13 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	if err != nil {
 		return err
 	}
+	s.phase(phaseReach)
 	env, err := s.makingEnv(ctx, "up")
 	if err != nil {
 		return err
 	}
 	if s.waited { // that one may have settled what this one would settle anew
+		s.phase(phaseRead)
 		s.finder, s.packed = nil, nil
 		if project, err = s.allowed(ctx, o); err != nil {
 			return err
@@ -111,12 +117,13 @@ func (s *session) up(ctx context.Context, o provision.UpOptions, confirm provisi
 	}
 	outcome, err := provision.Up(ctx, env, project, o, confirm)
 	if outcome != nil && (err == nil || outcome.Report != nil) { // it was let pass, and begun
+		s.phase(phaseWrite)
 		err = errors.Join(err, s.lockUp(ctx, project, settled{outcome.Images, outcome.Packages}))
 	}
-	if err := errors.Join(err, s.settle()); err != nil {
-		return errors.Join(err, skipped(outcome))
+	if err = errors.Join(err, s.settle()); err != nil {
+		err = errors.Join(err, skipped(outcome))
 	}
-	return s.showUp(ctx, project, outcome)
+	return s.timed(err, func() error { return s.showUp(ctx, project, outcome) })
 }
 
 // allowed is the project to be brought up, once the gate has let it pass.

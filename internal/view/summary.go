@@ -19,6 +19,7 @@ type UpJSON struct {
 	Changes  []plan.Change `json:"changes"`
 	Boxes    []BoxJSON     `json:"boxes"`
 	Messages []string      `json:"messages"`
+	Timings  *TimingsJSON  `json:"timings,omitempty"` // with --timings
 }
 
 // BoxJSON is a box as it is after up.
@@ -37,7 +38,9 @@ func (v *View) Summary(p *plan.Plan, rows []BoxRow, message []string) error {
 	case Quiet:
 		return nil
 	case JSON:
-		return v.Out.JSON(upJSON(p, rows, message))
+		j := upJSON(p, rows, message)
+		j.Timings = v.timings
+		return v.Out.JSON(j)
 	}
 	if p.Empty() {
 		t := v.Out.Text().Paint(Faint, nothingToDo(len(rows))).Add("\n")

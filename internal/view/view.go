@@ -45,6 +45,7 @@ type View struct {
 	header  header
 	gate    Gate // what the plan's Envfile reaches outside
 	locked  lockChanges
+	timings *TimingsJSON // part of the document that ends a command
 	streams *term.Streams
 }
 

@@ -240,7 +240,7 @@ func (r *runner) step(ctx context.Context, s plan.Step) {
 		r.report.Done = append(r.report.Done, s)
 		text := string(s.Op)
 		if r.taken[s.ID] {
-			text = "cached"
+			text = event.Cached
 		}
 		r.mu.Unlock()
 		r.o.Sink.Send(event.Event{ID: taskID(s), Kind: event.Done, Subject: s.Address.String(), Text: text, Elapsed: took})

@@ -34,7 +34,11 @@ type Event struct {
 	Unit    string        `json:"unit,omitempty"` // "bytes", or "" for counts
 	Elapsed time.Duration `json:"elapsed_ns,omitempty"`
 	Limit   time.Duration `json:"limit_ns,omitempty"` // of a wait
+	Cause   string        `json:"cause,omitempty"`    // of done: why it had no use
 }
+
+// Cached is the text of a task that is done because its result was there already.
+const Cached = "cached"
 
 // Sink takes events. Implementations are safe for concurrent use and return quickly.
 type Sink interface {

@@ -86,7 +86,7 @@ func (r *traceReport) vertex(v vertex) {
 	}
 	done := event.Event{Kind: event.Done, Elapsed: max(v.completed.Sub(v.started), 0)}
 	if v.cached {
-		done.Text = "cached"
+		done.Text = event.Cached
 	}
 	r.finish(step, done)
 }
