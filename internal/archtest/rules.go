@@ -20,9 +20,10 @@ func Layers() []Layer {
 		resource = "provision/resource"
 		lazyre   = "internal/lazyre"
 		plan     = "provision/plan"
+		timing   = "provision/timing"
 	)
 	engines := []string{"provision/driver/docker", "provision/driver/fake", "provision/driver/drivertest"}
-	return append(definitions(), []Layer{
+	return append(append(definitions(), values()...), []Layer{
 		{Dir: resource, Reason: "the vocabulary of everybody, so it depends on nobody"},
 		{Dir: event, Reason: "what happens is told in values that any view can read"},
 		{Dir: diag, Reason: "every layer reports in diagnostics, so they depend on none of them"},
@@ -31,11 +32,7 @@ func Layers() []Layer {
 		{Dir: "internal/term", Reason: "streams as values, with no idea what is written to them"},
 		{Dir: "internal/trust", Reason: "what was trusted is a value of texts, so it depends on nobody"},
 		{Dir: "internal/version", Reason: "comparing versions needs to know nothing of what they are versions of"},
-		{Dir: "internal/gitcred", Reason: "credentials are the user's git's: what they are for is nobody's business there"},
-		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
 		{Dir: "internal/hostfs", Reason: "the one door to the host's files must be readable on its own"},
-		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
-		{Dir: "internal/pagetest", Reason: "for tests of any package, so it knows none"},
 		{Dir: lazyre, Reason: "a regular expression knows nobody"},
 
 		{Dir: "config", May: []string{diag, lazyre, "internal/version"}, Reason: "the language is a pure function of files: no engine, no boxes"},
@@ -49,15 +46,14 @@ func Layers() []Layer {
 		{Dir: "provision/driver/docker", May: []string{driver, resource, event, wire, lazyre}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/fake", May: []string{driver, resource, event, wire}, Reason: "an engine is one folder that knows only the contract"},
 		{Dir: "provision/driver/drivertest", May: []string{driver, resource, event, wire}, Reason: "one suite for every engine, so it names none"},
-		{Dir: "provision/timing", May: []string{plan, resource, event}, Reason: "it measures what others do, and does nothing"},
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", "provision/timing", driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", timing, driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
-		{Dir: "internal/view", May: []string{diag, "internal/term", plan, "provision/timing", resource, event}, Reason: "a rendering of values: it can ask nothing and change nothing"},
+		{Dir: "internal/view", May: []string{diag, "internal/term", plan, timing, resource, event}, Reason: "a rendering of values: it can ask nothing and change nothing"},
 		{
 			Dir: "internal/cli", May: []string{"..."},
 			Not:    append([]string{"internal/archtest", "internal/agent", "internal/agent/bin", "cmd/..."}, engines...),
@@ -85,6 +81,20 @@ func definitions() []Layer {
 		{Dir: "boxes/signature", May: []string{"boxes/registry"}, Reason: "who signed a digest: keys and a registry, and not what is signed"},
 		{Dir: "boxes/registry", Reason: "it speaks with strangers' registries, so that it sees nothing but what to ask for"},
 		{Dir: "boxes/source", Reason: "what `from` says is text: what is behind it is for others to find"},
+	}
+}
+
+// values is the part of the import table for what stands by itself, and for what measures.
+func values() []Layer {
+	return []Layer{
+		{Dir: "internal/gitcred", Reason: "credentials are the user's git's: what they are for is nobody's business there"},
+		{Dir: "internal/sync", Reason: "runs on both sides, so it knows neither"},
+		{Dir: "internal/archtest", Reason: "it reads the other packages as text"},
+		{Dir: "internal/pagetest", Reason: "for tests of any package, so it knows none"},
+		{
+			Dir: "provision/timing", May: []string{"provision/plan", "provision/resource", "provision/event"},
+			Reason: "it measures what others do, and does nothing itself",
+		},
 	}
 }
 

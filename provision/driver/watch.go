@@ -1,0 +1,61 @@
+package driver
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// EventOptions select events. Engines remember few, often the last 256 of all that they have.
+type EventOptions struct {
+	Since Moment // zero: from now on
+	Until Moment // zero: without end; one that has passed ends with what is remembered
+	// Listening is called once, when nothing that happens from then on will be missed; what happened in the seconds before it may
+	// be told too. May be nil.
+	Listening func()
+}
+
+// Moment is a time: At, or Ago before now by the engine's clock, where that is known. The zero value is none.
+type Moment struct {
+	At  time.Time
+	Ago time.Duration
+}
+
+// BoxEvent is something that happened to a container.
+type BoxEvent struct {
+	ID     string
+	Name   string // at that moment; the new one of a rename
+	Owner  resource.Owner
+	Action string // one of BoxActions, or "health_status: healthy"
+	Time   time.Time
+	Code   int    // of a "die": the exit code
+	Signal string // of a "kill", as the engine writes it: "15", "SIGTERM"
+	From   string // of a rename: the name before
+}
+
+// BoxActions are the actions that are told, as engines call them. That of health goes on with what it is.
+func BoxActions() []string {
+	return []string{
+		"create", "start", "restart", "die", "kill", "stop", "oom", "pause", "unpause", "rename", "update", "destroy", HealthAction,
+	}
+}
+
+// HealthAction is where the action of a changed health begins.
+const HealthAction = "health_status"
+
+// Logger reads what boxes printed.
+type Logger interface {
+	// Logs copies the box's output; it returns at the end of what is there, or with Follow when the box or ctx ends.
+	Logs(ctx context.Context, id string, o LogOptions, out, errOut io.Writer) error
+}
+
+// LogOptions selects log lines. Tail < 0 is all.
+type LogOptions struct {
+	Follow     bool
+	Tail       int
+	Since      time.Time
+	Ago        time.Duration // instead, by the engine's clock where that is known; 0 is Since
+	Timestamps bool
+}
