@@ -3,15 +3,12 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/envyhq/envy/internal/view"
 	"github.com/envyhq/envy/provision"
@@ -84,20 +81,15 @@ func (s *session) logs(ctx context.Context, names []string, o driver.LogOptions)
 	if len(boxes) == 1 && s.g.format != view.JSON {
 		return s.rawLogs(ctx, env, boxes[0], o)
 	}
-	p := &logPrinter{view: s.view, width: width, json: s.g.format == view.JSON}
+	p := &logPrinter{view: s.view, width: width, json: s.g.format == view.JSON, stamps: o.Timestamps}
+	o.Timestamps = true // by which they are put in order
+	read := func(ctx context.Context, i int, send func(logged) error) error {
+		return readLog(ctx, env, boxes[i], o, send)
+	}
 	if o.Follow {
-		group, ctx := errgroup.WithContext(ctx)
-		for _, b := range boxes {
-			group.Go(func() error { return p.copy(ctx, env, b, o) })
-		}
-		return group.Wait()
+		return asTheyCome(ctx, len(boxes), read, p.print)
 	}
-	for _, b := range boxes {
-		if err := p.copy(ctx, env, b, o); err != nil {
-			return err
-		}
-	}
-	return nil
+	return inOrder(ctx, len(boxes), read, p.print)
 }
 
 // rawLogs copies one box's output, its errors to stderr, as it printed them.
@@ -114,53 +106,36 @@ func (s *session) rawLogs(ctx context.Context, env provision.Env, b provision.Bo
 
 // logPrinter writes whole lines of several boxes.
 type logPrinter struct {
-	mu    sync.Mutex
-	view  *view.View
-	width int
-	json  bool
+	view         *view.View
+	width        int
+	json, stamps bool
 }
 
 // logLine is one line in JSON.
 type logLine struct {
 	Format  string `json:"format"` // "envy.log"
 	Version int    `json:"version"`
+	Time    string `json:"time,omitempty"` // by the engine's clock
 	Box     string `json:"box"`
 	Stream  string `json:"stream"`
 	Text    string `json:"text"`
 }
 
-func (p *logPrinter) copy(ctx context.Context, env provision.Env, b provision.Box, o driver.LogOptions) error {
-	out, errOut := p.stream(b.Name, "stdout"), p.stream(b.Name, "stderr")
-	err := provision.Logs(ctx, env, b, o, out, errOut)
-	for _, l := range []*lines{out, errOut} {
-		if flushErr := l.flush(); err == nil {
-			err = flushErr
-		}
+func (p *logPrinter) print(l logged) error {
+	if p.json {
+		return p.view.Out.JSON(logLine{
+			Format: "envy.log", Version: resultVersion, Time: l.stamp, Box: l.box, Stream: l.stream, Text: l.text,
+		})
 	}
-	return err
-}
-
-func (p *logPrinter) stream(box, stream string) *lines {
-	return &lines{send: func(line string) error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.json {
-			return p.view.Out.JSON(logLine{Format: "envy.log", Version: resultVersion, Box: box, Stream: stream, Text: line})
-		}
-		head := p.view.Out.Text().Paint(view.Accent, fmt.Sprintf("%s%s |", box, strings.Repeat(" ", p.width-len(box)))).Add(" ")
-		if err := p.view.Out.Print(head); err != nil {
-			return err
-		}
-		w := p.view.Out.Logs()
-		if _, err := io.WriteString(w, line+"\n"); err != nil {
-			return err
-		}
-		return w.Flush()
-	}}
+	text := l.text
+	if p.stamps && l.stamp != "" {
+		text = l.stamp + " " + text
+	}
+	return p.view.Out.BoxLine(l.box, p.width, text)
 }
 
 // maxLine bounds a line that has no end, in bytes.
-const maxLine = 64 << 10
+const maxLine = 256 << 10
 
 // lines parts a stream at its newlines; flush sends what has none at its end.
 type lines struct {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"hash/fnv"
 	"strings"
 	"unicode"
 
@@ -22,6 +23,27 @@ const (
 	Accent        // what starts, hints
 	Alarm         // what would be lost
 )
+
+// hues tell boxes from one another; red is left to problems.
+func hues() []color.Attribute {
+	return []color.Attribute{
+		color.FgCyan, color.FgYellow, color.FgGreen, color.FgMagenta, color.FgBlue,
+		color.FgHiCyan, color.FgHiYellow, color.FgHiGreen, color.FgHiMagenta, color.FgHiBlue,
+	}
+}
+
+// hue colours text by a name, which has the same colour each time and everywhere.
+func (p palette) hue(name, s string) string {
+	if !p.enabled {
+		return s
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	all := hues()
+	c := color.New(all[h.Sum32()%uint32(len(all))])
+	c.EnableColor()
+	return c.Sprint(s)
+}
 
 // palette belongs to one stream. The package's own switch (color.NoColor) depends on the process's stdout, so each
 // object is switched by itself.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -90,6 +91,23 @@ func (p Printer) Print(t *Text) error {
 // Logs is a stream for the output of boxes: colours stay where the stream shows them. Flush it.
 func (p Printer) Logs() *Writer {
 	return NewWriter(p.out, p.palette.enabled)
+}
+
+// BoxLine writes a line that a box printed behind the box's name, which is filled up to width bytes, in one piece: whoever else
+// writes to the stream cannot come between.
+func (p Printer) BoxLine(box string, width int, line string) error {
+	var b bytes.Buffer
+	b.WriteString(p.palette.hue(box, Line(box)+strings.Repeat(" ", max(width-len(box), 0))+" |"))
+	b.WriteByte(' ')
+	w := NewWriter(&b, p.palette.enabled)
+	if _, err := io.WriteString(w, line+"\n"); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := p.out.Write(b.Bytes())
+	return err
 }
 
 // JSON writes a value as one line. Characters that would be hidden or steer a terminal stand as JSON's own escapes, so

@@ -181,3 +181,42 @@ func TestUnits(t *testing.T) {
 		}
 	}
 }
+
+func TestBoxLine(t *testing.T) {
+	t.Parallel()
+	var out writes
+	print := func(color bool, box, line string) string {
+		t.Helper()
+		out = nil
+		v := New(term.Injected(term.Input{}, term.Output{Writer: &out, Color: color}, term.Output{}), Human)
+		if err := v.Out.BoxLine(box, 3, line); err != nil || len(out) != 1 {
+			t.Fatalf("%d writes, %v", len(out), err)
+		}
+		return out[0]
+	}
+	if got := print(false, "db", "a\x1b[31mb\x07"); got != `db  | a\x1b[31mb\x07`+"\n" {
+		t.Errorf("plain: %q", got)
+	}
+	colored := print(true, "db", "a\x1b[31mb")
+	if !strings.HasPrefix(colored, "\x1b[") || !strings.HasSuffix(colored, " a\x1b[31mb\x1b[0m\n") {
+		t.Errorf("coloured: %q", colored)
+	}
+	if again := print(true, "db", "a\x1b[31mb"); again != colored {
+		t.Errorf("another colour: %q", again)
+	}
+	seen := map[string]bool{}
+	for _, box := range []string{"a", "b", "c", "d", "e", "f"} {
+		seen[strings.TrimSuffix(strings.SplitN(print(true, box, ""), box, 2)[0], box)] = true
+	}
+	if len(seen) < 3 {
+		t.Errorf("%d colours for six boxes", len(seen))
+	}
+}
+
+// writes keeps each write apart.
+type writes []string
+
+func (w *writes) Write(p []byte) (int, error) {
+	*w = append(*w, string(p))
+	return len(p), nil
+}

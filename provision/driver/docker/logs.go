@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strconv"
@@ -34,10 +35,41 @@ func (e *Engine) Logs(ctx context.Context, id string, o driver.LogOptions, out, 
 	if now.Config.Tty {
 		_, err = io.Copy(out, body)
 	} else {
+		if o.Timestamps {
+			out, errOut = &stampedWriter{to: out}, &stampedWriter{to: errOut}
+		}
 		err = split(out, errOut, body)
 	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return e.classify(err, "read the log of", object)
+}
+
+// stampedWriter takes the time out of the middle of lines: engines keep a long line in parts, and put the time before each.
+type stampedWriter struct {
+	to    io.Writer
+	open  bool // the last frame ended within a line
+	stamp bool // what comes is a time that is to be left out
+}
+
+// begin says that a frame begins, which is a line or a part of one.
+func (s *stampedWriter) begin() { s.stamp = s.open }
+
+// Write implements io.Writer.
+func (s *stampedWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	if s.stamp {
+		i := bytes.IndexByte(p, ' ')
+		if i < 0 {
+			return n, nil
+		}
+		p, s.stamp = p[i+1:], false
+	}
+	if len(p) == 0 {
+		return n, nil
+	}
+	s.open = p[len(p)-1] != '\n'
+	_, err := s.to.Write(p)
+	return n, err
 }

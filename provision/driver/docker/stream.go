@@ -100,6 +100,9 @@ func split(out, errOut io.Writer, in io.Reader) error {
 		default:
 			return fmt.Errorf("output of stream %d, which there is none of", head[0])
 		}
+		if f, ok := to.(interface{ begin() }); ok {
+			f.begin()
+		}
 		switch n, err := io.Copy(to, io.LimitReader(in, length)); {
 		case err != nil:
 			return err

@@ -13,6 +13,7 @@ func logTests() []test {
 	return []test{
 		{"order and streams", testLogOrder},
 		{"tail, since and timestamps", testLogSelection},
+		{"a long line has one timestamp", testLogLongLine},
 		{"follow ends with the box", testLogFollow},
 		{"follow ends with ctx", testLogCancelled},
 	}
@@ -62,6 +63,20 @@ func testLogSelection(b *bench) {
 	stamp, line, _ := strings.Cut(got, " ")
 	if _, err := time.Parse(time.RFC3339Nano, stamp); err != nil || line != "three\n" {
 		b.Errorf("with a timestamp: %q (%v)", got, err)
+	}
+}
+
+// Engines keep a long line in parts.
+func testLogLongLine(b *bench) {
+	line := strings.Repeat("a long line ", 4<<10)
+	id := b.up("web", command("echo '"+line+"'; echo short"))
+	_, err := b.d.WaitExit(b.ctx, id)
+	b.must(err)
+	b.wantLog(id, "short")
+	got := b.logs(id, driver.LogOptions{Tail: -1, Timestamps: true})
+	first, rest, _ := strings.Cut(got, "\n")
+	if _, text, _ := strings.Cut(first, " "); text != line || !strings.HasSuffix(rest, " short\n") {
+		b.Errorf("a line of %d bytes came as %d: %.200q, then %.200q", len(line), len(text), text, rest)
 	}
 }
 
