@@ -26,6 +26,7 @@ type Engine interface {
 	Inside
 	Execer
 	Logger
+	Files
 	Close() error
 }
 

@@ -102,6 +102,7 @@ func groups() []group {
 		{"Gate", gateTests()},
 		{"Health", healthTests()},
 		{"Files", fileTests()},
+		{"Copy", copyTests()},
 		{"Exec", execTests()},
 		{"Attach", attachTests()},
 		{"Logs", logTests()},

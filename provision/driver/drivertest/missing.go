@@ -48,6 +48,8 @@ func testMissingBox(b *bench) {
 		"limit":      func() error { return d.LimitBox(ctx, id, driver.Limits{}) },
 		"connect":    func() error { return d.Connect(ctx, net.ID, id, driver.Join{}) },
 		"copy":       func() error { return d.CopyIn(ctx, id, newTar(b.T, map[string]string{"f": ""}), "/d") },
+		"look":       func() error { _, err := d.LookUp(ctx, id, "/"); return err },
+		"copy out":   func() error { return d.CopyOut(ctx, id, "/", io.Discard) },
 		"files":      func() error { return d.WriteFiles(ctx, id, []resource.FileContent{file}) },
 		"provision":  func() error { return d.Provision(ctx, id, script, io.Discard) },
 		"release":    func() error { return d.Release(ctx, id, nil) },

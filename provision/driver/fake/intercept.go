@@ -29,7 +29,7 @@ func (c Call) String() string {
 func (c Call) Mutates() bool {
 	switch c.Method {
 	case "Ping", "Observe", "Everywhere", "DiskUse", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
-		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "Close":
+		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "LookUp", "CopyOut", "Close":
 		return false
 	}
 	return true
@@ -187,6 +187,14 @@ func (i *intercepted) Disconnect(ctx context.Context, network, id string) error 
 
 func (i *intercepted) CopyIn(ctx context.Context, id string, tar io.Reader, target string) error {
 	return i.do(ctx, "CopyIn", id, func(ctx context.Context) error { return i.next.CopyIn(ctx, id, tar, target) })
+}
+
+func (i *intercepted) LookUp(ctx context.Context, id, path string) (driver.PathInfo, error) {
+	return value(ctx, i, "LookUp", id, func(ctx context.Context) (driver.PathInfo, error) { return i.next.LookUp(ctx, id, path) })
+}
+
+func (i *intercepted) CopyOut(ctx context.Context, id, path string, w io.Writer) error {
+	return i.do(ctx, "CopyOut", id, func(ctx context.Context) error { return i.next.CopyOut(ctx, id, path, w) })
 }
 
 func (i *intercepted) Image(ctx context.Context, ref, platform string) (resource.ImageFact, error) {
