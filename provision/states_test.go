@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -172,6 +173,7 @@ func stateCommands() []stateCommand {
 		{"run", runTrue, false},
 		{"logs", showLogs, false},
 		{"port", showPorts, false},
+		{"cp", copyBoth, false},
 	}
 }
 
@@ -265,4 +267,20 @@ func showLogs(p *stateCase) string {
 		return refusal(err)
 	}
 	return "shows them"
+}
+
+func copyBoth(p *stateCase) string {
+	boxes, err := p.look().Select([]string{"web"})
+	if err != nil {
+		return refusal(err)
+	}
+	var packed bytes.Buffer
+	at := NewBoxPath("/etc")
+	if err := CopyOut(p.t.Context(), p.env(), boxes[0], at, "", &packed); err != nil {
+		return err.Error()
+	}
+	if _, err := CopyIn(p.t.Context(), p.env(), boxes[0], "/srv/copy", []string{"."}, &packed); err != nil {
+		return err.Error()
+	}
+	return "copies"
 }

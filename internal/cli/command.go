@@ -46,7 +46,7 @@ func (a *app) commands() []*cli.Command {
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
-		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
+		a.provisionCommand(), a.logsCommand(), a.portCommand(), a.cpCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
 		a.dfCommand(), a.pruneCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
@@ -86,6 +86,5 @@ func notBuilt() []absence {
 		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
 		{"events", "docker events --filter label=io.envy.project"},
 		{"top", "envy exec BOX ps; docker top"},
-		{"cp", "a share; docker cp with the container's name, which envy status shows"},
 	}
 }

@@ -141,6 +141,7 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 	var unknown *provision.UnknownNameError
 	var state *provision.StateError
 	var stale *provision.StalePlanError
+	var copied *provision.CopyError
 	var newer *resource.NewerSpecError
 	switch {
 	case errors.As(err, &refused):
@@ -154,6 +155,8 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 		return diag.Diagnostic{Summary: unknown.Text, Hint: unknown.Hint}, true
 	case errors.As(err, &state):
 		return diag.Diagnostic{Class: diag.Failed, Summary: state.Error(), Hint: state.Hint}, true
+	case errors.As(err, &copied):
+		return diag.Diagnostic{Class: diag.Failed, Summary: copied.Error(), Hint: copied.Hint}, true
 	case errors.As(err, &stale):
 		return diag.Diagnostic{Class: diag.Refused, Summary: stale.Error(), Detail: "Nothing was changed.", Hint: "look at a new one: envy plan --out FILE; up takes the same boxes and flags as plan did"}, true
 	case errors.Is(err, provision.ErrDeclined):

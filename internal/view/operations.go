@@ -45,6 +45,7 @@ var operations = map[plan.Op]operation{
 	plan.OpWaitExit:      {verb: "run", doing: "waiting for its end", did: "ended well", long: true},
 	"bootstrap":          {verb: "bootstrap", doing: "bootstrapping", did: "made", long: true}, // no step of a plan's
 	"package":            {verb: "package", doing: "packing", did: "packed", long: true},
+	"copy":               {verb: "copy", doing: "copying", did: "copied"},
 	"cache":              {verb: "team cache", doing: "asking the team cache", did: "asked the team cache", long: true},
 	"push":               {verb: "push", doing: "pushing to the team cache", did: "pushed to the team cache", long: true},
 	"box push":           {verb: "push", doing: "pushing", did: "pushed", long: true},

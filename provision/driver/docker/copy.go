@@ -73,6 +73,7 @@ func moveArchive(to io.Writer, from io.Reader, target string, owner ids) error {
 			}
 		}
 		h.Uid, h.Gid, h.Uname, h.Gname = owner.uid, owner.gid, "", ""
+		h.Format = tar.FormatPAX // which has room for any name
 		if err := out.WriteHeader(h); err != nil {
 			return err
 		}

@@ -85,6 +85,7 @@ func relative(to io.Writer, from io.Reader, base string) error {
 				return err
 			}
 		}
+		h.Format = tar.FormatPAX // which has room for any name
 		if err := out.WriteHeader(h); err != nil {
 			return err
 		}

@@ -294,6 +294,37 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+// FuzzCopyOut: no name that comes out of a box is absolute or leads out, and the first is what was asked for.
+func FuzzCopyOut(f *testing.F) {
+	for _, name := range []string{"etc/a", "etc", "../x", "/etc/passwd", "etc/../../x", "etcetera"} {
+		packed, err := archiveOf(entry{tar.Header{Typeflag: tar.TypeDir, Name: "etc/"}, nil}, entry{tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: name}, nil})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packed, "/etc")
+	}
+	f.Fuzz(func(t *testing.T, packed []byte, asked string) {
+		var out bytes.Buffer
+		if err := relative(&out, bytes.NewReader(packed), path.Base(path.Clean("/"+asked))); err != nil {
+			return
+		}
+		r := tar.NewReader(&out)
+		for first := true; ; first = false {
+			h, err := r.Next()
+			if err != nil {
+				if !errors.Is(err, io.EOF) {
+					t.Errorf("what was packed cannot be read: %v", err)
+				}
+				return
+			}
+			name := path.Clean(h.Name)
+			if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || first != (name == ".") {
+				t.Errorf("member %q", h.Name)
+			}
+		}
+	})
+}
+
 // FuzzArchive: what is copied into a box stays below its target, and is its owner's.
 func FuzzArchive(f *testing.F) {
 	for _, name := range []string{"a", ".", "../x", "/etc/passwd", "a/../../x"} {
