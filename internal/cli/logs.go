@@ -47,21 +47,9 @@ func logOptions(c *cli.Context, now time.Time) (driver.LogOptions, error) {
 		}
 		o.Tail = n
 	}
-	since := c.String("since")
-	if since == "" {
-		return o, nil
-	}
-	if ago, err := time.ParseDuration(since); err == nil && ago >= 0 {
-		o.Since, o.Ago = now.Add(-ago), max(ago, 1)
-		return o, nil
-	}
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02"} {
-		if at, err := time.ParseInLocation(form, since, now.Location()); err == nil {
-			o.Since = at
-			return o, nil
-		}
-	}
-	return o, &usageError{text: "--since needs a time, as 2026-01-02T15:04:05Z, or how long ago, as 10m"}
+	since, err := moment("since", c.String("since"), now)
+	o.Since, o.Ago = since.At, since.Ago
+	return o, err
 }
 
 // logs copies the boxes' output side by side; of several, each line says whose it is.

@@ -110,6 +110,13 @@ func (p Printer) BoxLine(box string, width int, line string) error {
 	return err
 }
 
+// BoxEvent writes a line that tells when something happened to a box, whose name is filled up to width bytes.
+func (p Printer) BoxEvent(at time.Time, box string, width int, text string) error {
+	t := p.Text().Paint(Faint, at.Format("2006-01-02T15:04:05.000Z07:00")).Add("  ")
+	t.b.WriteString(p.palette.hue(box, Line(box)))
+	return p.Print(t.Add(strings.Repeat(" ", max(width-len(box), 0)+2), Line(text), "\n"))
+}
+
 // JSON writes a value as one line. Characters that would be hidden or steer a terminal stand as JSON's own escapes, so
 // that a reader gets what was meant and a terminal shows what it got.
 func (p Printer) JSON(v any) error {
