@@ -27,6 +27,7 @@ type Engine interface {
 	Execer
 	Logger
 	Files
+	Gauge
 	Close() error
 }
 

@@ -59,3 +59,31 @@ type LogOptions struct {
 	Ago        time.Duration // instead, by the engine's clock where that is known; 0 is Since
 	Timestamps bool
 }
+
+// Gauge tells what boxes use.
+type Gauge interface {
+	// Usage is what a running box, or a paused one, uses now. Engines look twice for it, which takes them a second or two. Error
+	// kinds: NotFound, NotRunning.
+	Usage(ctx context.Context, id string) (Usage, error)
+	// Processes are those of a running box, or a paused one, as the engine's machine numbers them. Error kinds: NotFound,
+	// NotRunning, Failed where that machine cannot list them.
+	Processes(ctx context.Context, id string) ([]Process, error)
+}
+
+// Usage is what a box uses; sizes are in bytes, those of traffic since it was started.
+type Usage struct {
+	CPU             float64 // percent of one processor
+	Memory          int64   // without what the kernel keeps of files and could give back
+	MemoryLimit     int64   // its own, or the machine's
+	NetIn, NetOut   int64
+	DiskIn, DiskOut int64 // read and written
+	Processes       int
+}
+
+// Process is one process of a box.
+type Process struct {
+	PID, UID int     // as the engine's machine has them
+	CPU      float64 // percent of one processor, since it began
+	Memory   int64   // resident, in bytes
+	Command  string
+}

@@ -80,6 +80,9 @@ func calls(ctx context.Context, e *Engine) []func() error {
 		func() error {
 			return e.Events(ctx, checkout, driver.EventOptions{}, func(driver.BoxEvent) bool { return true })
 		},
+		func() error { return second(e.Usage(ctx, id)) },
+		func() error { return second(e.Processes(ctx, id)) },
+		func() error { return second(e.LookUp(ctx, id, "/etc")) },
 		func() error { return second(e.Detail(ctx, id)) },
 		func() error { return second(e.Record(ctx, id)) },
 		func() error { return second(e.Changes(ctx, id)) },

@@ -107,6 +107,7 @@ func groups() []group {
 		{"Attach", attachTests()},
 		{"Logs", logTests()},
 		{"Events", eventTests()},
+		{"Usage", usageTests()},
 		{"Images", imageTests()},
 		{"Publish", publishTests()},
 		{"Import", importTests()},

@@ -49,6 +49,8 @@ func testMissingBox(b *bench) {
 		"connect":    func() error { return d.Connect(ctx, net.ID, id, driver.Join{}) },
 		"copy":       func() error { return d.CopyIn(ctx, id, newTar(b.T, map[string]string{"f": ""}), "/d") },
 		"look":       func() error { _, err := d.LookUp(ctx, id, "/"); return err },
+		"measure":    func() error { _, err := d.Usage(ctx, id); return err },
+		"processes":  func() error { _, err := d.Processes(ctx, id); return err },
 		"copy out":   func() error { return d.CopyOut(ctx, id, "/", io.Discard) },
 		"files":      func() error { return d.WriteFiles(ctx, id, []resource.FileContent{file}) },
 		"provision":  func() error { return d.Provision(ctx, id, script, io.Discard) },
@@ -67,7 +69,11 @@ func testMissingBox(b *bench) {
 func testStoppedBox(b *bench) {
 	id, ctx, d := b.create(b.newBox("web")), b.ctx, b.d
 	script := resource.ProvisionScript{Name: "p", Hash: "h", Script: "true"}
+	_, unmeasured := d.Usage(ctx, id)
+	_, unlisted := d.Processes(ctx, id)
 	for what, err := range map[string]error{
+		"measure":   unmeasured,
+		"processes": unlisted,
 		"files":     d.WriteFiles(ctx, id, []resource.FileContent{{Target: "/f", Hash: "h"}}),
 		"provision": d.Provision(ctx, id, script, io.Discard),
 		"release":   d.Release(ctx, id, nil),

@@ -29,7 +29,8 @@ func (c Call) String() string {
 func (c Call) Mutates() bool {
 	switch c.Method {
 	case "Ping", "Observe", "Everywhere", "DiskUse", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
-		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "LookUp", "CopyOut", "Close":
+		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "LookUp", "CopyOut", "Usage", "Processes",
+		"Close":
 		return false
 	}
 	return true
@@ -187,6 +188,14 @@ func (i *intercepted) Disconnect(ctx context.Context, network, id string) error 
 
 func (i *intercepted) CopyIn(ctx context.Context, id string, tar io.Reader, target string) error {
 	return i.do(ctx, "CopyIn", id, func(ctx context.Context) error { return i.next.CopyIn(ctx, id, tar, target) })
+}
+
+func (i *intercepted) Usage(ctx context.Context, id string) (driver.Usage, error) {
+	return value(ctx, i, "Usage", id, func(ctx context.Context) (driver.Usage, error) { return i.next.Usage(ctx, id) })
+}
+
+func (i *intercepted) Processes(ctx context.Context, id string) ([]driver.Process, error) {
+	return value(ctx, i, "Processes", id, func(ctx context.Context) ([]driver.Process, error) { return i.next.Processes(ctx, id) })
 }
 
 func (i *intercepted) LookUp(ctx context.Context, id, path string) (driver.PathInfo, error) {
