@@ -174,6 +174,7 @@ func stateCommands() []stateCommand {
 		{"logs", showLogs, false},
 		{"port", showPorts, false},
 		{"cp", copyBoth, false},
+		{"top", showUse, false},
 	}
 }
 
@@ -283,4 +284,21 @@ func copyBoth(p *stateCase) string {
 		return err.Error()
 	}
 	return "copies"
+}
+
+func showUse(p *stateCase) string {
+	boxes, err := p.look().Select([]string{"web"})
+	if err != nil {
+		return refusal(err)
+	}
+	use, err := Measure(p.t.Context(), p.env(), boxes, true)
+	switch {
+	case err != nil:
+		return err.Error()
+	case !use[0].Running:
+		return "shows its state"
+	case len(use[0].Processes) == 0:
+		return "shows no process"
+	}
+	return "shows it"
 }

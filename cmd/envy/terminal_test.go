@@ -236,3 +236,21 @@ func TestTerminalWatch(t *testing.T) {
 		t.Errorf("%q", x.text())
 	}
 }
+
+// At a terminal top draws over itself until Ctrl-C.
+func TestTerminalTop(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, `box "web" { image = "debian:bookworm-slim" }`)
+	x.start("up")
+	x.ends(0)
+	x.start("top")
+	x.await("COMMAND")
+	x.await("\r\x1b[5A") // two tables of two lines, and one between
+	x.write("\x03")
+	x.ends(130)
+	if strings.Contains(x.text(), "Error") || strings.Contains(x.text(), "interrupted") {
+		t.Errorf("%q", x.text())
+	}
+	x.start("top", "--no-stream")
+	x.ends(0)
+}

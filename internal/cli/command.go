@@ -46,7 +46,7 @@ func (a *app) commands() []*cli.Command {
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
-		a.provisionCommand(), a.logsCommand(), a.eventsCommand(), a.portCommand(), a.cpCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
+		a.provisionCommand(), a.logsCommand(), a.eventsCommand(), a.topCommand(), a.portCommand(), a.cpCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
 		a.dfCommand(), a.pruneCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
@@ -84,6 +84,5 @@ func notBuilt() []absence {
 		{"export", "docker inspect shows what envy made"},
 		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},
 		{"doctor", "docker info tells about the engine; --debug shows what envy asks of it"},
-		{"top", "envy exec BOX ps; docker top"},
 	}
 }

@@ -18,7 +18,7 @@ func TestDocumentsAreDocumented(t *testing.T) {
 	fields := map[string]bool{}
 	for _, document := range []any{
 		PlanJSON{}, UpJSON{}, StatusJSON{}, PortsJSON{}, VersionJSON{}, EventJSON{}, DiagnosticList{}, FailuresJSON{},
-		TrustJSON{}, TrustedJSON{}, RevokedJSON{}, ProjectsJSON{}, PruneJSON{}, DiskJSON{}, TimingsJSON{},
+		TrustJSON{}, TrustedJSON{}, RevokedJSON{}, ProjectsJSON{}, PruneJSON{}, DiskJSON{}, TimingsJSON{}, TopJSON{},
 	} {
 		collectFields(reflect.TypeOf(document), fields)
 	}
@@ -31,7 +31,7 @@ func TestDocumentsAreDocumented(t *testing.T) {
 		}
 	}
 	for _, heading := range []string{
-		"envy.plan", "envy.up", "envy.status", "envy.projects", "envy.pruned", "envy.df", "prune", "envy.ports", "envy.version", "envy.trust", "envy.trusted", "envy.revoked", "event", "plan", "diagnostics", "failures", "timings",
+		"envy.plan", "envy.up", "envy.status", "envy.projects", "envy.pruned", "envy.df", "prune", "envy.ports", "envy.version", "envy.trust", "envy.trusted", "envy.revoked", "event", "plan", "diagnostics", "failures", "timings", "envy.top",
 	} {
 		if !strings.Contains(text, "\n### "+heading+"\n") {
 			t.Errorf("docs/json.md has no heading %q", heading)

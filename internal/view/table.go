@@ -22,6 +22,15 @@ type Table struct {
 // Table draws a table. Where lines are limited, the widest columns are cut with an ellipsis until a row fits, or until
 // none is wider than a few characters.
 func (p Printer) Table(t Table) error {
+	text := p.Text()
+	for _, r := range p.tableRows(t, p.Width()) {
+		text.b.WriteString(r.text + "\n")
+	}
+	return p.Print(text)
+}
+
+// tableRows are a table's lines, in at most limit columns where that can be; 0 is no limit.
+func (p Printer) tableRows(t Table, limit int) []row {
 	rows := make([][]Cell, 0, len(t.Rows)+1)
 	if len(t.Header) > 0 {
 		head := make([]Cell, len(t.Header))
@@ -46,19 +55,22 @@ func (p Printer) Table(t Table) error {
 		}
 		rows[i] = safe
 	}
-	fit(widths, p.Width())
-	text := p.Text()
-	for _, row := range rows {
-		for j, c := range row {
+	fit(widths, limit)
+	out := make([]row, 0, len(rows))
+	for _, cells := range rows {
+		text, used := p.Text(), 0
+		for j, c := range cells {
 			shown := cut(c.Text, widths[j])
 			text.Paint(c.Style, shown)
-			if j < len(row)-1 {
-				text.Add(strings.Repeat(" ", widths[j]-columns(shown)+tableGap))
+			if used += columns(shown); j < len(cells)-1 {
+				gap := widths[j] - columns(shown) + tableGap
+				text.Add(strings.Repeat(" ", gap))
+				used += gap
 			}
 		}
-		text.Add("\n")
+		out = append(out, row{text.String(), used})
 	}
-	return p.Print(text)
+	return out
 }
 
 // fit takes from the widest column until the row fits into limit columns; 0 is no limit.

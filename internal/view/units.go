@@ -15,6 +15,9 @@ func Bytes(n int64) string {
 	return units.HumanSizeWithPrecision(float64(n), 3)
 }
 
+// Used shows how much memory is used, in the powers of 1024 in which limits of memory are written: 12.5MiB.
+func Used(n int64) string { return units.BytesSize(float64(n)) }
+
 // Memory shows a size as an Envfile writes memory, in powers of 1024: 512m, 2g.
 func Memory(n int64) string {
 	for _, unit := range []struct {
