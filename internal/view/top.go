@@ -38,7 +38,7 @@ type UseJSON struct {
 	NetOut      int64         `json:"net_out"`
 	DiskRead    int64         `json:"disk_read"`
 	DiskWritten int64         `json:"disk_written"`
-	Count       int           `json:"process_count"`
+	Count       int           `json:"pids"`      // processes and threads
 	Processes   []ProcessJSON `json:"processes"` // none where they are not known
 }
 
@@ -69,7 +69,7 @@ func (v *View) Top(d TopJSON) error {
 
 // topRows are the boxes, then their processes, the busiest first.
 func (p Printer) topRows(d TopJSON, width int) []row {
-	boxes := Table{Header: []string{"BOX", "CPU", "MEMORY", "NET IN / OUT", "DISK READ / WRITTEN", "PROCESSES"}}
+	boxes := Table{Header: []string{"BOX", "CPU", "MEMORY", "NET IN / OUT", "DISK READ / WRITTEN", "PIDS"}}
 	processes := Table{Header: []string{"BOX", "PID", "UID", "CPU", "MEMORY", "COMMAND"}}
 	type listed struct {
 		box string
