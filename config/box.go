@@ -29,7 +29,7 @@ func (e *evaluation) box(pr *Project, plan *boxPlan) *Box {
 	r.b = &Box{
 		Label: plan.node.label, Name: plan.name, Index: plan.index, Counted: plan.counted,
 		Range: toRange(plan.node.header), Attrs: map[string]diag.Range{},
-		NetworkMode: plan.mode, Ports: plan.ports, HostSized: r.v.sized, Own: r.v.own,
+		From: plan.node.from, NetworkMode: plan.mode, Ports: plan.ports, HostSized: r.v.sized, Own: r.v.own,
 	}
 	for name, a := range plan.node.attrs {
 		r.b.Attrs[name] = toRange(a.at())

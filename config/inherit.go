@@ -172,6 +172,7 @@ func (in *inheritance) make(n *node, by *module) *node {
 		}
 		mergeNode(out, t.copy(n.schema))
 		out.modules = append(out.modules, t.modules...)
+		out.from = append(out.from, Made{Name: part.written(), From: t.from})
 	}
 	mergeNode(out, n.copy(n.schema))
 	out.label, out.labelAt, out.header = n.label, n.labelAt, n.header
@@ -255,6 +256,7 @@ func (n *node) copy(schema *block) *node {
 type origin struct {
 	template *node
 	module   *module
+	text     string // of a definition
 	at       hcl.Range
 }
 
@@ -263,6 +265,14 @@ func (r origin) name() string {
 		return "template." + r.template.label
 	}
 	return clip(r.module.def.File)
+}
+
+// written is the name as it stands in `from`.
+func (r origin) written() string {
+	if r.template != nil {
+		return r.name()
+	}
+	return r.text
 }
 
 func (r origin) id() string {
@@ -319,7 +329,8 @@ func (in *inheritance) reference(expr hclsyntax.Expression, by *module) (origin,
 		return r, false
 	}
 	if ok && isString(v) {
-		r.module = in.definition(v.AsString(), r.at, by)
+		r.text = v.AsString()
+		r.module = in.definition(r.text, r.at, by)
 		return r, r.module != nil
 	}
 	if wrapped, ok := expr.(*hclsyntax.TemplateWrapExpr); ok { // of JSON: "${template.app}"

@@ -40,6 +40,7 @@ type Box struct {
 	// Attrs has the range of each attribute that was written, by name ("image", "memory"), for errors found later.
 	Attrs map[string]diag.Range
 
+	From      []Made // what it is made from, as written
 	Primary   bool
 	Autostart bool // default true
 
@@ -102,6 +103,12 @@ type Box struct {
 	// Own names likewise what is not the project's but of whoever runs envy: made of env() or dotenv(), or written in
 	// Envfile.local. Of maps the entries tell it.
 	Own []string
+}
+
+// Made is a template or definition that a box is made from, and what that one is made from.
+type Made struct {
+	Name string // "template.app", or a definition as `from` names it
+	From []Made
 }
 
 // Idles reports whether the box runs no command of its own and waits to be entered.

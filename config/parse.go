@@ -52,6 +52,7 @@ type node struct {
 	// module is the definition that the block comes from; modules are those that a box is made from.
 	module  *module
 	modules []*module
+	from    []Made // of a box or template that was made from others
 }
 
 // layer is an attribute's expression in one of the layers that write it.

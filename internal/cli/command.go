@@ -42,7 +42,7 @@ func (a *app) entering(name, usage, operands string, do run, flags ...cli.Flag) 
 // commands is the table of all commands, in the order of help.
 func (a *app) commands() []*cli.Command {
 	list := []*cli.Command{
-		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.trustCommand(),
+		a.initCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(), a.trustCommand(),
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
@@ -79,7 +79,6 @@ func notBuilt() []absence {
 	return []absence{
 		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
-		{"graph", "depends_on in the Envfile; envy plan shows what would be done"},
 		{"import", "envy init writes an Envfile to start from"},
 		{"export", "docker inspect shows what envy made"},
 		{"ssh-config", "envy ssh, or your editor's way into containers: envy status names them"},

@@ -67,7 +67,7 @@ func (a *app) begin(c *cli.Context) (*session, error) {
 		quiet: c.Bool("quiet"), locked: c.Bool("locked"), vars: c.StringSlice("var"), varFiles: c.StringSlice("var-file"),
 	}
 	var err error
-	if g.format, err = view.ParseFormat(c.String("format")); err != nil {
+	if g.format, err = view.ParseFormat(formatOf(c)); err != nil {
 		return nil, &usageError{text: err.Error()}
 	}
 	switch {
@@ -89,6 +89,19 @@ func (a *app) begin(c *cli.Context) (*session, error) {
 	}
 	a.session = &session{app: a, g: g, streams: a.streams, view: a.view, began: a.m.Now()}
 	return a.session, nil
+}
+
+// formatOf is the value of --format. A command may have a flag of that name for more than there is elsewhere; what is its own alone
+// says nothing of how it speaks.
+func formatOf(c *cli.Context) string {
+	own := c.Command != nil && find(c.Command.Flags, "--format") != nil
+	if !own {
+		return c.String("format")
+	}
+	if _, err := view.ParseFormat(c.String("format")); err == nil && c.IsSet("format") {
+		return c.String("format")
+	}
+	return c.Lineage()[1].String("format")
 }
 
 // inDir makes a typed path absolute.
