@@ -58,8 +58,9 @@ func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, 
 	for label, n := range c.Networks {
 		nets[label] = driver.NetworkRef{ID: c.NetIDs[label], Name: n}
 	}
+	// Engines answer to a hostname as to any alias, so the box's own would be shared.
 	id, err := env.Engine.CreateBox(context.WithoutCancel(ctx), driver.NewBox{
-		Name: name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
+		Name: name, Hostname: "run-" + o.ID, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels, Secrets: c.Wanted.Secrets,
 		Volumes: c.Volumes, Networks: nets, Peer: cmp.Or(c.Peer.ID, c.Peer.Name), GitSafe: c.GitSafe,
 		Run: &driver.Override{Command: o.Command, TTY: o.TTY, Size: o.Streams.Size, Stdin: o.Streams.In != nil, User: o.User, Dir: WorkdirOf(c.Spec, o.Cwd), Env: o.Env},
 	})

@@ -163,6 +163,10 @@ func ThrowAway(in Input, key resource.Key, runID string) (*BoxCreate, error) {
 	}
 	spec := p.specOf(w)
 	spec.Ports, spec.Aliases, spec.Healthcheck, spec.Restart = nil, nil, nil, ""
+	spec.Networks = slices.Clone(spec.Networks)
+	for i := range spec.Networks { // those are the box's own
+		spec.Networks[i].Aliases, spec.Networks[i].IP = nil, ""
+	}
 	spec.Provisions, spec.Files, spec.Service, spec.Command, spec.Entrypoint, spec.Oneshot = nil, nil, false, nil, nil, false
 	volumes, _ := p.volumesFor(w, spec)
 	c := &BoxCreate{

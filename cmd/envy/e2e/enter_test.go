@@ -133,3 +133,30 @@ func (s *screen) expect(text string) {
 		}
 	}
 }
+
+// A throw-away box stands beside its box: it answers to none of that one's names, and takes no address that is that one's.
+func TestRunBeside(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `network "back" { subnet = "10.213.57.0/24" }
+box "web" {
+  image   = "envy-test/tiny:1"
+  aliases = ["www"]
+  network "back" {
+    aliases = ["api"]
+    ip      = "10.213.57.9"
+  }
+}
+`)
+	p.ok("up")
+	r := p.ok("run", "web", "sh", "-c", "hostname -i; for n in web www api; do nslookup $n | grep -A1 Name: | grep -o '10[.][0-9.]*'; done")
+	lines := strings.Fields(r.stdout)
+	if len(lines) != 4 || lines[0] == "10.213.57.9" {
+		t.Fatalf("addresses: %q", r.stdout)
+	}
+	for _, address := range lines[1:] {
+		if address != "10.213.57.9" {
+			t.Errorf("a name of the box leads to %s", address)
+		}
+	}
+	p.quiet()
+}
