@@ -41,38 +41,26 @@ func (s *state) killed(b *box, signal int, now time.Time) {
 	s.record(b, driver.BoxEvent{Action: "kill", Signal: strconv.Itoa(signal)}, now)
 }
 
-// Events implements driver.Observer.
+// Events implements driver.Observer. f is called with nothing locked.
 func (e *Engine) Events(ctx context.Context, id resource.Identity, o driver.EventOptions, f func(driver.BoxEvent) bool) error {
-	at, begun := -1, false
+	l := listener{id: id, o: o}
 	tick := time.NewTicker(e.poll())
 	defer tick.Stop()
-	for {
+	for first := true; ; first = false {
 		var told []driver.BoxEvent
 		over := false
-		err := e.do(ctx, "events", func(s *state, now time.Time) error {
-			if !begun {
-				if at = s.Seq; !none(o.Since) {
-					at = -1
-				}
-				o.Since, o.Until = fixed(o.Since, now), fixed(o.Until, now)
+		if err := e.do(ctx, "events", func(s *state, now time.Time) error {
+			if first {
+				l.begin(s, now)
 			}
-			over = !none(o.Until) && !now.Before(o.Until.At)
-			for _, r := range s.Events {
-				late := !none(o.Until) && r.Event.Time.After(o.Until.At)
-				if r.Seq > at && id.Owns(r.Event.Owner) && !late && !r.Event.Time.Before(o.Since.At) && isTold(r.Event.Action) {
-					told = append(told, r.Event)
-				}
-			}
-			at = max(at, s.Seq)
+			told, over = l.next(s, now)
 			return nil
-		})
-		if err != nil {
+		}); err != nil {
 			return err
 		}
-		if !begun && o.Listening != nil {
+		if first && o.Listening != nil {
 			o.Listening()
 		}
-		begun = true
 		for _, event := range told {
 			if !f(event) {
 				return nil
@@ -87,6 +75,34 @@ func (e *Engine) Events(ctx context.Context, id resource.Identity, o driver.Even
 		case <-tick.C:
 		}
 	}
+}
+
+// listener is what somebody wants to hear, and how far they have heard it.
+type listener struct {
+	id resource.Identity
+	o  driver.EventOptions
+	at int
+}
+
+func (l *listener) begin(s *state, now time.Time) {
+	if l.at = s.Seq; !none(l.o.Since) {
+		l.at = -1
+	}
+	l.o.Since, l.o.Until = fixed(l.o.Since, now), fixed(l.o.Until, now)
+}
+
+// next are the events since the last time; over says that there will be no more.
+func (l *listener) next(s *state, now time.Time) (told []driver.BoxEvent, over bool) {
+	ends := !none(l.o.Until)
+	for _, r := range s.Events {
+		e := r.Event
+		inTime := !e.Time.Before(l.o.Since.At) && !(ends && e.Time.After(l.o.Until.At))
+		if r.Seq > l.at && inTime && l.id.Owns(e.Owner) && isTold(e.Action) {
+			told = append(told, e)
+		}
+	}
+	l.at = max(l.at, s.Seq)
+	return told, ends && !now.Before(l.o.Until.At)
 }
 
 func none(m driver.Moment) bool { return m.At.IsZero() && m.Ago == 0 }
