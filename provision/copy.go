@@ -2,6 +2,7 @@ package provision
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,8 @@ func CopyOut(ctx context.Context, env Env, b Box, p BoxPath, prefix string, w io
 // Piped runs two functions, of which one reads what the other writes, and gives the error of the one that failed first.
 func Piped(write func(io.Writer) error, read func(io.Reader) error) error { return piped(write, read) }
 
+const pipeBuffer = 64 << 10
+
 // errReader ends a writer whose reader has had enough, or has failed.
 var errReader = errors.New("nobody reads on")
 
@@ -110,7 +113,11 @@ func piped(write func(io.Writer) error, read func(io.Reader) error) error {
 	from, into := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := write(into)
+		buffered := bufio.NewWriterSize(into, pipeBuffer) // archives are written in small pieces
+		err := write(buffered)
+		if err == nil {
+			err = buffered.Flush()
+		}
 		_ = into.CloseWithError(err) // it returns no error; nil is EOF
 		written <- err
 	}()

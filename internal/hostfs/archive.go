@@ -2,6 +2,7 @@ package hostfs
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,11 +42,19 @@ func Archive(ctx context.Context, source string) (io.ReadCloser, error) {
 	a := &archive{PipeReader: reader, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
-		w := archiver{tree: t, tar: tar.NewWriter(writer)}
-		_ = writer.CloseWithError(errors.Join(w.write(ctx, base), t.Close())) // it returns no error
+		buffered := bufio.NewWriterSize(writer, archiveBuffer)
+		w := archiver{tree: t, tar: tar.NewWriter(buffered)}
+		err := w.write(ctx, base)
+		if err == nil {
+			err = buffered.Flush()
+		}
+		_ = writer.CloseWithError(errors.Join(err, t.Close())) // it returns no error
 	}()
 	return a, nil
 }
+
+// archiveBuffer is how much is written at once: members and their padding are small pieces.
+const archiveBuffer = 64 << 10
 
 // archive owns the goroutine that writes it.
 type archive struct {

@@ -252,24 +252,24 @@ func (x *extraction) again(to *Tree, base, from string, at time.Time) error {
 // takeFile writes one of many files: as [Tree.WriteFile], but not synced, for a copy that a machine's crash cut short is copied
 // again.
 func (t *Tree) takeFile(base string, from io.Reader, mode fs.FileMode, at time.Time) (int64, error) {
-	p, err := t.Create(base, mode)
-	if err != nil {
+	p := &Pending{folder: t, name: base}
+	if err := p.open(mode); err != nil {
 		return 0, err
 	}
 	n, err := io.Copy(p, from)
 	if err == nil && !at.IsZero() {
-		err = p.folder.root.Chtimes(p.temp, at, at)
+		err = t.root.Chtimes(p.temp, at, at)
 	}
-	if err == nil {
+	if err = errors.Join(err, p.File.Close()); err == nil {
 		err = p.replaceable()
 	}
 	if err == nil {
-		err = p.folder.root.Rename(p.temp, p.name)
+		err = t.root.Rename(p.temp, base)
 	}
 	if err != nil {
-		return n, errors.Join(err, p.Abort())
+		err = errors.Join(err, t.root.Remove(p.temp))
 	}
-	return n, errors.Join(p.File.Close(), p.folder.Close())
+	return n, err
 }
 
 // takeLink makes a link in the place of nothing, a file or a link.

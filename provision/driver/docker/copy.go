@@ -2,6 +2,7 @@ package docker
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,11 @@ func (e *Engine) CopyIn(ctx context.Context, id string, archive io.Reader, targe
 	whole, into := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		err := moveArchive(into, archive, target, owner)
+		buffered := bufio.NewWriterSize(into, copyBuffer)
+		err := moveArchive(buffered, archive, target, owner)
+		if err == nil {
+			err = buffered.Flush()
+		}
 		into.CloseWithError(err) // nil is EOF
 		packed <- err
 	}()
@@ -38,6 +43,9 @@ func (e *Engine) CopyIn(ctx context.Context, id string, archive io.Reader, targe
 	}
 	return e.classify(err, "copy into", boxObject(id))
 }
+
+// copyBuffer is how much of an archive is passed on at once: members and their padding are small pieces.
+const copyBuffer = 64 << 10
 
 // errStopped: the engine takes no more of an archive.
 var errStopped = errors.New("the engine stopped reading")
