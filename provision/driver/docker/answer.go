@@ -168,6 +168,10 @@ func mustHold(r *http.Request) string {
 		return `"Name"`
 	case r.Method == http.MethodPost && ends(path, "/wait"):
 		return `"StatusCode"`
+	case strings.Contains(path, "/containers/") && ends(path, "/stats"):
+		return `"read"`
+	case strings.Contains(path, "/containers/") && ends(path, "/top"):
+		return `"Processes"`
 	case strings.Contains(path, "/images/") && ends(path, "/json") && !ends(path, "/images/json"):
 		return `"Id"`
 	case ends(path, "/info") && !ends(path, "/networks/info", "/volumes/info"): // objects of that name
