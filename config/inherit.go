@@ -19,6 +19,12 @@ const (
 	maxDefinitionBytes = 4 << 20   // of all definitions' files
 )
 
+// Made is a template or definition that a box is made from, and what that one is made from.
+type Made struct {
+	Name string // "template.app", or a definition as `from` names it
+	From []Made
+}
+
 // inheritance makes boxes of the templates and definitions that their `from` names.
 type inheritance struct {
 	ctx         context.Context //nolint:containedctx // of one call of Parse, whose helper this is

@@ -105,12 +105,6 @@ type Box struct {
 	Own []string
 }
 
-// Made is a template or definition that a box is made from, and what that one is made from.
-type Made struct {
-	Name string // "template.app", or a definition as `from` names it
-	From []Made
-}
-
 // Idles reports whether the box runs no command of its own and waits to be entered.
 func (b *Box) Idles() bool {
 	return !b.Service && !b.Oneshot && b.Command == nil && b.Entrypoint == nil
