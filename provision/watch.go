@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/envyhq/envy/provision/driver"
@@ -27,10 +26,7 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 	var failed error // of the engine, once ended is closed
 	go func() {
 		defer close(ended)
-		failed = e.Events(ctx, id, driver.EventOptions{}, func(event driver.BoxEvent) bool {
-			if !shows(event.Action) {
-				return true
-			}
+		failed = e.Events(ctx, id, driver.EventOptions{}, func(driver.BoxEvent) bool {
 			select {
 			case happened <- struct{}{}:
 			default: // it will be looked at
@@ -62,11 +58,6 @@ func Watch(ctx context.Context, e driver.Observer, id resource.Identity, draw fu
 		case <-again.C:
 		}
 	}
-}
-
-// shows reports whether what happened can be seen in a status: commands and checks that run in boxes cannot.
-func shows(action string) bool {
-	return !strings.HasPrefix(action, "exec_") && action != "top" && action != "attach" && action != "resize"
 }
 
 // calm waits until nothing more comes, for a while.
