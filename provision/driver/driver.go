@@ -23,6 +23,7 @@ type Engine interface {
 	Publisher
 	Importer
 	Mover
+	Snapshotter
 	Inside
 	Execer
 	Logger
@@ -180,7 +181,9 @@ type NewBox struct {
 	Peer     string   // container that network_mode box:NAME names
 	Gate     bool     // the command waits for Release
 	GitSafe  []string // share targets for git's safe.directory
-	Run      *Override
+	// Life names whose file system Image holds, as Detail gave it: the record in it is then this box's own. "" begins anew.
+	Life string
+	Run  *Override
 }
 
 // Override is what a throw-away box (run) does instead of its spec's command.

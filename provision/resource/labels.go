@@ -25,6 +25,12 @@ const (
 	LabelRecipe   = "io.envy.recipe"  // on images: the ImageSpec they were made from
 	LabelAgent    = "io.envy.agent"   // on the agent's volume: its hash
 
+	// On what a snapshot is made of, and on the boxes that run from one.
+	LabelSnapshot     = "io.envy.snapshot"      // its name
+	LabelSnapshotRun  = "io.envy.snapshot-run"  // of the save, or restore, that made the object
+	LabelSnapshotPart = "io.envy.snapshot-part" // what the object is to it; empty on boxes
+	LabelSnapshotData = "io.envy.snapshot-data" // what else must be remembered, as versioned JSON
+
 	LabelComposeProject = "com.docker.compose.project"
 	LabelComposeService = "com.docker.compose.service"
 )
@@ -54,6 +60,10 @@ type Owner struct {
 	Network  string
 	Run      string
 	Version  string
+
+	Snapshot     string
+	SnapshotRun  string
+	SnapshotPart SnapshotPart
 }
 
 // OwnerOf reads labels; absent ones are zero.
@@ -63,6 +73,7 @@ func OwnerOf(labels map[string]string) Owner {
 		Project: labels[LabelProject], Box: labels[LabelBox], Index: index, Checkout: labels[LabelCheckout],
 		HostID: labels[LabelHost], User: labels[LabelUser], Path: labels[LabelPath], Volume: labels[LabelVolume],
 		Network: labels[LabelNetwork], Run: labels[LabelRun], Version: labels[LabelVersion],
+		Snapshot: labels[LabelSnapshot], SnapshotRun: labels[LabelSnapshotRun], SnapshotPart: SnapshotPart(labels[LabelSnapshotPart]),
 	}
 }
 
@@ -76,6 +87,7 @@ func (id Identity) Labels(o Owner) map[string]string {
 		LabelProject: id.Project, LabelBox: o.Box, LabelIndex: index, LabelCheckout: id.Checkout, LabelHost: id.HostID,
 		LabelUser: id.User, LabelPath: id.Path, LabelVolume: o.Volume, LabelNetwork: o.Network, LabelRun: o.Run,
 		LabelSpec: "", LabelSpecHash: "", LabelVersion: o.Version, LabelRecipe: "", LabelAgent: "",
+		LabelSnapshot: o.Snapshot, LabelSnapshotRun: o.SnapshotRun, LabelSnapshotPart: string(o.SnapshotPart), LabelSnapshotData: "",
 	}
 }
 

@@ -49,7 +49,10 @@ func (s *state) create(n driver.NewBox, now time.Time) (*box, error) {
 		ID: id, Seq: seq, Name: n.Name, Hostname: n.Hostname, Created: now, ImageRef: n.Image, ImageID: img.Fact.ID, Spec: n.Spec,
 		Labels: maps.Clone(img.Fact.Labels), Secrets: maps.Clone(n.Secrets), Volumes: maps.Clone(n.Volumes), Peer: n.Peer,
 		Gate: n.Gate, Run: n.Run, State: resource.StateCreated, Memory: n.Spec.Memory, NanoCPUs: n.Spec.NanoCPUs,
-		Restart: n.Spec.Restart, Layer: map[string]*file{},
+		Restart: n.Spec.Restart, Life: n.Life, Layer: map[string]*file{},
+	}
+	if img.Of != nil && img.Of.Life == n.Life { // a record of another box is dropped
+		b.Record, b.Written = cloned(img.Of.Record), maps.Clone(img.Of.Written)
 	}
 	if b.Hostname == "" {
 		b.Hostname = id[:12]
