@@ -15,6 +15,7 @@ import (
 // the world stands in the plan's Problems. Same input, same plan.
 func Diff(in Input) Result {
 	p := newPlanner(in)
+	p.unfinishedRestore()
 	p.claim()
 	p.networks()
 	for _, w := range in.Desired.Boxes {
@@ -27,6 +28,7 @@ func Diff(in Input) Result {
 		p.staleNetworks()
 	}
 	p.leftovers()
+	p.leavings()
 	p.kept()
 	p.portClashes()
 	p.crowdedNetworks()

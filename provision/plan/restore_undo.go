@@ -1,0 +1,113 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/envyhq/envy/provision/resource"
+)
+
+// UndoRestore plans the way back of a restore that is not done: o is what is there now. Without whole, the copies of what volumes
+// held are not complete, and no volume was touched. What is gone already needs nothing.
+func UndoRestore(o resource.Observed, project, run string, j resource.RestoreJournal, whole bool) *Plan {
+	p := &planner{in: Input{Observed: o}, plan: &Plan{Version: Version, Project: project}}
+	last := 0
+	after := func(s Step) {
+		s.Needs = []int{last}
+		last = p.step(s)
+	}
+	for _, b := range o.Boxes {
+		if slices.Contains(j.Fresh, b.Name) && b.Owner.SnapshotRun == run {
+			after(Step{Op: OpRemove, Address: resource.Address{Kind: resource.KindBox, Box: b.Owner.Box}, Target: Target{b.ID, b.Name}})
+		}
+	}
+	for _, b := range j.Backups {
+		if whole {
+			after(Step{Op: OpCopyVolume, Address: volumeAddress(b.Volume), Name: b.Volume, VolumeCopy: &CopyArgs{From: b.Backup, To: b.Volume, Image: j.Image}})
+		}
+	}
+	for _, name := range j.Made {
+		after(Step{Op: OpRemoveVolume, Address: volumeAddress(name), Name: name, Volume: &VolumeArgs{Name: name}})
+	}
+	for _, ran := range j.Ran {
+		if i := slices.IndexFunc(o.Boxes, func(b resource.BoxObserved) bool { return b.ID == ran.ID }); i >= 0 && !isUp(o.Boxes[i].State) {
+			last = startAgain(p, ran, last)
+		}
+	}
+	for _, part := range []resource.SnapshotPart{resource.SnapshotJournal, resource.SnapshotBackup} {
+		for _, v := range o.Snapshots {
+			if v.Owner.SnapshotPart == part && v.Owner.SnapshotRun == run {
+				after(Step{Op: OpRemoveVolume, Address: volumeAddress(v.Name), Name: v.Name, Volume: &VolumeArgs{Name: v.Name}})
+			}
+		}
+	}
+	return p.plan
+}
+
+// startAgain plans the start of a container that ran, paused if it was.
+func startAgain(p *planner, ran resource.RestoreRan, needs ...int) int {
+	addr := resource.Address{Kind: resource.KindBox, Box: ran.Box}
+	last := p.step(Step{Op: OpStart, Address: addr, Target: Target{ran.ID, ran.Name}, Restart: ran.Restart, Needs: needs})
+	if ran.Paused {
+		last = p.step(Step{Op: OpPause, Address: addr, Target: Target{ran.ID, ran.Name}, Needs: []int{last}})
+	}
+	return last
+}
+
+// unfinishedRestore says what up does before it plans: without that nothing is as it should be.
+func (p *planner) unfinishedRestore() {
+	for _, v := range p.in.Observed.Snapshots {
+		if v.Owner.SnapshotPart == resource.SnapshotJournal {
+			p.problem(Problem{Summary: "the restore of snapshot " + quote(v.Owner.Snapshot) + " was not finished", Hint: "envy up undoes it before all else"})
+		}
+	}
+}
+
+// leavings removes volumes that nothing belongs to: of saves that were killed, and of restores that are done or undone.
+func (p *planner) leavings() {
+	for _, v := range Leavings(p.in.Observed) {
+		p.step(Step{Op: OpRemoveVolume, Address: volumeAddress(v.Name), Name: v.Name, Volume: &VolumeArgs{Name: v.Name}})
+	}
+}
+
+// Leavings are volumes of a run that neither a snapshot nor a journal speaks for.
+func Leavings(o resource.Observed) []resource.SnapshotVolume {
+	whole := map[string]bool{}
+	for _, v := range o.Snapshots {
+		if v.Owner.SnapshotPart == resource.SnapshotWhole || v.Owner.SnapshotPart == resource.SnapshotJournal {
+			whole[v.Owner.SnapshotRun] = true
+		}
+	}
+	var out []resource.SnapshotVolume
+	for _, v := range o.Snapshots {
+		if !whole[v.Owner.SnapshotRun] {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// fromSnapshot is what a box that runs from one would lose: its own layer has only what changed since.
+func fromSnapshot(b *resource.BoxObserved, l *resource.Loss) *resource.Loss {
+	if b.Owner.Snapshot == "" {
+		return l
+	}
+	data, err := resource.DecodeSnapshot[resource.SnapshotBox](b.Labels[resource.LabelSnapshotData])
+	if err != nil {
+		return &resource.Loss{Unknown: true}
+	}
+	now := resource.Loss{}
+	if l != nil {
+		now = *l
+	}
+	all := data.Lost.With(now)
+	return &all
+}
+
+// keepHint says how what would be lost is kept.
+func keepHint(c Change) string {
+	if c.Action != Replace || c.Address.Kind != resource.KindBox || strings.Contains(c.Reason, "from snapshot") {
+		return ""
+	}
+	return "; keep it with: envy snapshot save " + c.Address.Box + " NAME"
+}
