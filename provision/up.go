@@ -47,6 +47,12 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 		if err != nil {
 			return nil, err
 		}
+		if again, err := g.mend(ctx); err != nil {
+			return nil, err
+		} else if again {
+			last = errStale
+			continue
+		}
 		g.lossLimit = upLimit
 		out, last = g.up(ctx, o, confirm)
 		var lost *apply.LostClaimError
