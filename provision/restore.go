@@ -120,15 +120,11 @@ func (g *planning) restored(ctx context.Context, name string, b resource.Snapsho
 	if err != nil {
 		return plan.RestoredBox{}, err
 	}
-	spec, err := resource.DecodeSpec(fact.Labels[resource.LabelSpec])
-	if err != nil {
-		return plan.RestoredBox{}, fmt.Errorf("snapshot %q: %w", name, err)
-	}
 	data, err := resource.DecodeSnapshot[resource.SnapshotBox](fact.Labels[resource.LabelSnapshotData])
 	if err != nil {
 		return plan.RestoredBox{}, fmt.Errorf("snapshot %q: %w", name, err)
 	}
-	return plan.RestoredBox{Image: b.Image, Spec: *spec, Data: data}, nil
+	return plan.RestoredBox{Image: b.Image, Data: data}, nil
 }
 
 // diffRestore answers the planner's questions until there is a plan.
@@ -157,8 +153,14 @@ func (e *NotUndoneError) Error() string {
 	return "the restore could not be undone yet: " + e.Err.Error()
 }
 
-// Unwrap gives what stood in the way.
-func (e *NotUndoneError) Unwrap() error { return e.Err }
+// Unwrap gives the engine's error, and not the step that failed: that is told of here.
+func (e *NotUndoneError) Unwrap() error {
+	var engine *driver.Error
+	if errors.As(e.Err, &engine) {
+		return engine
+	}
+	return nil
+}
 
 // undo takes a restore back that failed. With a journal on the engine the volumes are copied back. Where it was written and is
 // gone the restore was done: only names and leavings are not as they should be, which is up's to mend.

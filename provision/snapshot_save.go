@@ -63,6 +63,7 @@ func SaveSnapshot(ctx context.Context, env Env, s *Scene, o SnapshotOptions) (*S
 	if err != nil {
 		return nil, errors.Join(err, v.drop(ctx))
 	}
+	v.tellSensitive()
 	snap := &Snapshot{Name: o.Name, Created: v.manifest.Created, Bytes: v.manifest.Bytes, Volumes: len(v.manifest.Volumes)}
 	for _, b := range v.manifest.Boxes {
 		snap.Boxes = append(snap.Boxes, b.Name)
@@ -171,59 +172,6 @@ func (v *saving) tidy(ctx context.Context) error {
 	return nil
 }
 
-// look asks what an image cannot tell of its box: whose its record is, and what was changed in it.
-func (v *saving) look(ctx context.Context) error {
-	v.data = make([]resource.SnapshotBox, len(v.boxes))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(apply.DefaultParallel)
-	for i, b := range v.boxes {
-		group.Go(func() (err error) {
-			v.data[i], err = v.lookAt(ctx, b)
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-func (v *saving) lookAt(ctx context.Context, b Box) (resource.SnapshotBox, error) {
-	d := resource.SnapshotBox{Version: resource.SnapshotVersion}
-	seen := v.scene.Observed.Boxes[slices.IndexFunc(v.scene.Observed.Boxes, func(o resource.BoxObserved) bool { return o.ID == b.ID })]
-	e := v.env.Engine
-	fact, err := e.Image(ctx, seen.ImageID, "")
-	if err != nil {
-		return d, err
-	}
-	d.Fact = fact
-	d.Fact.Labels, d.Fact.Digests, d.Fact.Layers = nil, nil, nil
-	if of, err := resource.DecodeSnapshot[resource.SnapshotBox](fact.Labels[resource.LabelSnapshotData]); err == nil {
-		d.Fact = of.Fact // a box that runs from a snapshot is of the image that the first one was of
-	}
-	detail, err := e.Detail(ctx, b.ID)
-	if err != nil {
-		return d, err
-	}
-	record, err := e.Record(ctx, b.ID)
-	if err != nil {
-		return d, err
-	}
-	if record.Known {
-		d.Life, d.Files, d.Runs, d.Ready = detail.Life, record.Files, record.Runs, record.Released
-	}
-	loss, err := apply.Loss(ctx, e, b.ID, upLimit)
-	if err != nil {
-		return d, err
-	}
-	if seen.Owner.Snapshot != "" {
-		of, err := resource.DecodeSnapshot[resource.SnapshotBox](seen.Labels[resource.LabelSnapshotData])
-		if err != nil {
-			loss.Unknown = true
-		}
-		loss = of.Lost.With(loss)
-	}
-	d.Lost = loss.Saved()
-	return d, nil
-}
-
 // keep pauses, copies and lets go.
 func (v *saving) keep(ctx context.Context) (err error) {
 	var mu sync.Mutex
@@ -316,7 +264,6 @@ func (v *saving) task(a resource.Address, text string, do func() error) error {
 func (v *saving) commit(ctx context.Context, b Box, d resource.SnapshotBox) error {
 	ref := resource.SnapshotReference(v.scene.Identity.Project, b.Name, v.o.Name, v.run)
 	labels := v.labels(resource.Owner{Box: b.Key.Box, Index: b.Key.Index, SnapshotPart: resource.SnapshotImage}, resource.EncodeSnapshot(d))
-	labels[resource.LabelSpec] = b.Spec.Encode()
 	return v.task(resource.Address{Kind: resource.KindBox, Box: b.Name}, "commit", func() error {
 		c, err := v.env.Engine.CommitBox(ctx, driver.Commit{ID: b.ID, Reference: ref, Labels: labels})
 		v.mu.Lock()

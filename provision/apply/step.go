@@ -277,7 +277,7 @@ func (r *runner) create(ctx context.Context, s plan.Step) error {
 	id, err := r.engine.CreateBox(ctx, driver.NewBox{
 		Name: s.Target.Name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels,
 		Secrets: c.Wanted.Secrets, Volumes: c.Volumes, Networks: nets, Aliases: c.Aliases, Peer: r.peer(c.Peer), Gate: c.Gate,
-		GitSafe: c.GitSafe, Life: c.Life,
+		GitSafe: c.GitSafe, Life: c.Life, Kept: c.Kept,
 	})
 	if err != nil {
 		return err

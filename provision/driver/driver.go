@@ -181,9 +181,9 @@ type NewBox struct {
 	Peer     string   // container that network_mode box:NAME names
 	Gate     bool     // the command waits for Release
 	GitSafe  []string // share targets for git's safe.directory
-	// Life names whose file system Image holds, as Detail gave it: the record in it is then this box's own. "" begins anew.
-	Life string
-	Run  *Override
+	Life     string   // whose file system Image holds, as Detail gave it: the record in it is this box's; "" begins anew
+	Kept     []string // targets of volumes that get nothing of what Image has there, not even where they are empty
+	Run      *Override
 }
 
 // Override is what a throw-away box (run) does instead of its spec's command.

@@ -182,7 +182,8 @@ type BoxCreate struct {
 	Peer     Target
 	Gate     bool
 	GitSafe  []string
-	Life     string // of the box whose file system Image holds
+	Life     string   // of the box whose file system Image holds
+	Kept     []string // targets of volumes that get nothing of the image's
 }
 
 // CopyArgs are the names of two volumes, and an image that the engine has.

@@ -19,7 +19,6 @@ type Restoration struct {
 // RestoredBox is one box of a snapshot.
 type RestoredBox struct {
 	Image string // reference
-	Spec  resource.BoxSpec
 	Data  resource.SnapshotBox
 }
 
@@ -137,7 +136,7 @@ func (p *restorer) box(w resource.BoxWanted, b RestoredBox) {
 	p.images[image] = &imageState{wanted: resource.ImageWanted{ID: image, Reference: b.Image}, fact: &fact}
 	w.Image = image
 	m.spec = p.specOf(w)
-	m.spec.Image = b.Spec.Image
+	m.spec.Image = b.Data.Image
 	delete(p.specs, w.Key)
 	m.w = w
 	bare := w // what a share of mode copy brought is in the snapshot
@@ -191,8 +190,7 @@ func volumeAddress(name string) resource.Address {
 }
 
 // targets are the volumes that boxes of this plan mount and the snapshot has.
-func (p *restorer) targets() []target {
-	var out []target
+func (p *restorer) targets() (out []target) {
 	created := map[string]bool{}
 	for _, s := range p.plan.Steps {
 		if s.Op == OpCreateVolume {
@@ -200,6 +198,7 @@ func (p *restorer) targets() []target {
 			p.journal.Made = append(p.journal.Made, s.Name)
 		}
 	}
+	defer func() { p.keepVolumes(created, out) }()
 	for _, addr := range slices.Sorted(maps.Keys(p.volumes)) {
 		v := p.volumes[addr]
 		i := slices.IndexFunc(p.r.Volumes, func(c resource.SnapshotCopy) bool { return p.addressOf(c) == addr })
@@ -213,6 +212,22 @@ func (p *restorer) targets() []target {
 		}
 	}
 	return out
+}
+
+// keepVolumes: an engine gives an empty volume what the image has at its mount point, be it the bare folder that it made
+// there itself. That is right for volumes that are new with the Envfile, and for no other.
+func (p *restorer) keepVolumes(created map[string]bool, filled []target) {
+	for _, s := range p.plan.Steps {
+		if s.Create == nil {
+			continue
+		}
+		for _, t := range slices.Sorted(maps.Keys(s.Create.Volumes)) {
+			name := s.Create.Volumes[t]
+			if !created[name] || slices.ContainsFunc(filled, func(f target) bool { return f.name == name }) {
+				s.Create.Kept = append(s.Create.Kept, t)
+			}
+		}
+	}
 }
 
 // addressOf is how the planner names the volume that was copied.

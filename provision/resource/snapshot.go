@@ -82,10 +82,11 @@ type SnapshotCopy struct {
 // Owner is whose the volume is that was copied.
 func (c SnapshotCopy) Owner() Owner { return Owner{Box: c.Box, Index: c.Index, Volume: c.Volume} }
 
-// SnapshotBox is what an image of a snapshot tells of its box. The spec is beside it, under LabelSpec.
+// SnapshotBox is what an image of a snapshot tells of its box: nothing of its environment, nor of its labels.
 type SnapshotBox struct {
 	Version int               `json:"v"`
-	Fact    ImageFact         `json:"fact"` // of the image that the box was made of
+	Image   ImageSpec         `json:"image"` // as in the box's spec
+	Fact    ImageFact         `json:"fact"`  // of the image that the box was made of
 	Life    string            `json:"life,omitempty"`
 	Files   map[string]string `json:"files,omitempty"` // of its record
 	Runs    map[string]Run    `json:"runs,omitempty"`

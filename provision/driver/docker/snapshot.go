@@ -106,7 +106,7 @@ type imageConfig struct {
 	OS           string                          `json:"os"`
 	Created      string                          `json:"created,omitempty"`
 	Config       dockerspec.DockerOCIImageConfig `json:"config"`
-	RootFS       rootFS                        `json:"rootfs"`
+	RootFS       rootFS                          `json:"rootfs"`
 	History      []struct{}                      `json:"history"`
 }
 

@@ -14,6 +14,7 @@ func snapshotTests() []test {
 		{"commit", testCommit},
 		{"commit keeps no configuration", testCommitConfiguration},
 		{"life of a record", testLife},
+		{"volumes that are kept", testKeptVolumes},
 		{"copy of a volume", testCopyVolume},
 		{"copy of everything", testCopyEverything},
 		{"copy is ended", testCopyEnded},
@@ -122,6 +123,26 @@ func testLife(b *bench) {
 	other := b.up("web", from(ref, ""))
 	if r := b.record(other); len(r.Files) > 0 || r.Released {
 		b.Errorf("the record of another box: %+v", r)
+	}
+}
+
+// testKeptVolumes: an empty volume gets what the image has there, or nothing.
+func testKeptVolumes(b *bench) {
+	id := b.up("web")
+	b.holds(id, "mkdir -p /data; chmod 711 /data; echo x > /data/file")
+	ref, _ := b.committed(id, "five")
+	b.must(b.d.RemoveBox(b.ctx, id))
+	for volume, kept := range map[string][]string{b.volume("one"): nil, b.volume("two"): {"/data"}} {
+		id := b.up("web", from(ref, ""), withVolume(volume, "/data", false), func(n *driver.NewBox) { n.Kept = kept })
+		want := "file"
+		if kept != nil {
+			want = ""
+		}
+		b.want(id, "ls /data", want)
+		if b.RealInside && kept != nil {
+			b.want(id, "stat -c %a /data", "755")
+		}
+		b.must(b.d.RemoveBox(b.ctx, id))
 	}
 }
 

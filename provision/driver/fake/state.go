@@ -114,7 +114,7 @@ type image struct {
 	Programs map[string]string `json:",omitempty"` // name → script
 	Users    map[string]int    `json:",omitempty"`
 	Denied   bool              `json:",omitempty"`
-	Created  time.Time         `json:",omitzero"` // of one that was built here
+	Created  time.Time         `json:",omitzero"`  // of one that was built here
 	Of       *kept             `json:",omitempty"` // the box that it was committed from
 }
 
