@@ -69,7 +69,7 @@ func (a *app) describe(err error) diag.List {
 	if problems := (*provision.ProblemsError)(nil); errors.As(err, &problems) {
 		return a.problems(problems.Plan.Problems)
 	}
-	for _, describe := range []func(error) (diag.Diagnostic, bool){own, ofBootstrap, ofHost, ofUseCase, ofApply, ofEngine} {
+	for _, describe := range []func(error) (diag.Diagnostic, bool){own, ofBootstrap, ofHost, ofSnapshots, ofUseCase, ofApply, ofEngine} {
 		if d, ok := describe(err); ok {
 			return diag.List{d}
 		}

@@ -81,12 +81,15 @@ type changesJSON struct {
 	Command string   `json:"command"`
 	Changed []string `json:"changed"` // addresses: box.web
 	Kept    []string `json:"kept"`    // volumes that stay
+	// KeptSnapshots stay too.
+	KeptSnapshots []string `json:"kept_snapshots,omitempty"`
 }
 
 // showDone says which boxes a command changed.
 func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 	r := changesJSON{
 		Format: "envy.changes", Version: resultVersion, Command: command, Changed: []string{}, Kept: append([]string{}, p.Kept...),
+		KeptSnapshots: p.KeptSnapshots,
 	}
 	var names []string
 	for _, c := range p.Changes {
@@ -94,7 +97,7 @@ func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 			continue
 		}
 		r.Changed = append(r.Changed, c.Address.String())
-		if a := c.Address; a.Kind == resource.KindBox || a.Kind == resource.KindProvision {
+		if a := c.Address; a.Kind == resource.KindBox || a.Kind == resource.KindProvision || a.Kind == resource.KindSnapshot {
 			_, name, _ := strings.Cut(a.String(), ".") // web, web.run-3f2a1c, web.deps
 			names = append(names, name)
 		}
