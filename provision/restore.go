@@ -186,6 +186,9 @@ func (g *planning) undo(ctx context.Context, run string, j resource.RestoreJourn
 func (g *planning) takeBack(ctx context.Context, now resource.Observed, run string, j resource.RestoreJournal, whole bool) error {
 	g.observed = now
 	p := plan.UndoRestore(now, anyName(now), run, j, whole)
+	for _, text := range p.Notes {
+		g.env.Sink.Send(event.Event{Kind: event.Warning, Text: text})
+	}
 	if err := g.apply(ctx, p, UpOptions{}).Err(ctx); err != nil {
 		return &NotUndoneError{err}
 	}

@@ -36,7 +36,7 @@ func (a *app) snapshotCommand() *cli.Command {
 
 // snapshotOptions reads [BOX] NAME.
 func snapshotOptions(c *cli.Context) (provision.SnapshotOptions, error) {
-	o := provision.SnapshotOptions{Parallel: c.Int("parallel"), Timeout: c.Duration("timeout")}
+	var o provision.SnapshotOptions
 	words, err := atMost(c, 2)
 	switch {
 	case err != nil:

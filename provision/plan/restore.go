@@ -38,6 +38,7 @@ func Restore(in Input, r Restoration) (Result, *resource.RestoreJournal) {
 			p.problem(Problem{Summary: "the network " + quote(s.Name) + " is not what the Envfile says", Hint: "envy up makes it anew; then restore"})
 		}
 	}
+	p.peersLeft()
 	p.restoreAll()
 	switch {
 	case p.stale:
@@ -105,6 +106,20 @@ func (p *restorer) restoreAll() {
 	}
 	for _, b := range p.journal.Backups {
 		p.step(Step{Op: OpRemoveVolume, Address: volumeAddress(b.Backup), Name: b.Backup, Volume: &VolumeArgs{Name: b.Backup}})
+	}
+}
+
+// peersLeft: a box that shares the network of one that is put back would have none any more.
+func (p *restorer) peersLeft() {
+	for _, w := range p.in.Desired.Boxes {
+		peer, shares := p.peer(w)
+		_, put := p.r.Boxes[peer]
+		if _, too := p.r.Boxes[w.Key]; shares && put && !too && p.now[w.Key] != nil {
+			p.problem(Problem{
+				Summary: "box " + quote(w.Replica()) + " shares the network of box " + quote(p.wanted[peer].Replica()) + ", which is to be restored without it",
+				Hint:    "restore all boxes, of a snapshot that has both; or envy destroy " + w.Replica() + ", restore, envy up", Origin: w.Origin,
+			})
+		}
 	}
 }
 

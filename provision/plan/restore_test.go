@@ -92,6 +92,11 @@ func TestRestoreProblems(t *testing.T) {
 		t.Errorf("%+v", got.Plan.Problems)
 	}
 	_, in, r = restoreOf(t)
+	in.Desired.Boxes[1].Spec.NetworkMode = "box:db"
+	if got, _ := Restore(in, r); len(got.Plan.Problems) != 1 || !strings.Contains(got.Plan.Problems[0].Summary, "shares the network") {
+		t.Errorf("%+v", got.Plan.Problems)
+	}
+	_, in, r = restoreOf(t)
 	run := in.Observed.Boxes[1]
 	run.ID, run.Name, run.Owner.Run = "r", "shop-web.run-0a1b2c", "0a1b2c"
 	in.Observed.Boxes = append(in.Observed.Boxes, run)
@@ -124,6 +129,13 @@ func TestUndoOrder(t *testing.T) {
 	if diff := cmp.Diff(want, stepLines(UndoRestore(w.observed, "shop", r.Run, *journal, true))); diff != "" {
 		t.Errorf("with a journal: %s", diff)
 	}
+	volumes := w.observed.Volumes
+	w.observed.Volumes = nil // somebody removed it
+	made := UndoRestore(w.observed, "shop", r.Run, *journal, true).Steps[1]
+	if made.Op != OpCreateVolume || made.Name != "shop.data" || made.Volume.Labels[resource.LabelVolume] != "data" || made.Volume.Labels[resource.LabelSnapshotPart] != "" {
+		t.Errorf("a volume that is gone: %+v", made)
+	}
+	w.observed.Volumes = volumes
 	want = append(want[:1:1], want[2:]...)
 	if diff := cmp.Diff(want, stepLines(UndoRestore(w.observed, "shop", r.Run, *journal, false))); diff != "" {
 		t.Errorf("without: %s", diff)

@@ -21,13 +21,13 @@ func UndoRestore(o resource.Observed, project, run string, j resource.RestoreJou
 			after(Step{Op: OpRemove, Address: resource.Address{Kind: resource.KindBox, Box: b.Owner.Box}, Target: Target{b.ID, b.Name}})
 		}
 	}
-	for _, b := range j.Backups {
-		if whole {
-			after(Step{Op: OpCopyVolume, Address: volumeAddress(b.Volume), Name: b.Volume, VolumeCopy: &CopyArgs{From: b.Backup, To: b.Volume, Image: j.Image}})
-		}
+	if whole {
+		p.copyBack(o, run, j, after)
 	}
 	for _, name := range j.Made {
-		after(Step{Op: OpRemoveVolume, Address: volumeAddress(name), Name: name, Volume: &VolumeArgs{Name: name}})
+		if hasVolume(o, name) {
+			after(Step{Op: OpRemoveVolume, Address: volumeAddress(name), Name: name, Volume: &VolumeArgs{Name: name}})
+		}
 	}
 	for _, ran := range j.Ran {
 		if i := slices.IndexFunc(o.Boxes, func(b resource.BoxObserved) bool { return b.ID == ran.ID }); i >= 0 && !isUp(o.Boxes[i].State) {
@@ -42,6 +42,36 @@ func UndoRestore(o resource.Observed, project, run string, j resource.RestoreJou
 		}
 	}
 	return p.plan
+}
+
+// copyBack gives volumes what they held. One that somebody removed is made anew: its copy says whose it is.
+func (p *planner) copyBack(o resource.Observed, run string, j resource.RestoreJournal, after func(Step)) {
+	image := j.Image
+	for _, b := range o.Boxes { // more certain to be there
+		if !slices.Contains(j.Fresh, b.Name) {
+			image = b.ImageID
+			break
+		}
+	}
+	for _, b := range j.Backups {
+		i := slices.IndexFunc(o.Snapshots, func(v resource.SnapshotVolume) bool {
+			return v.Name == b.Backup && v.Owner.SnapshotPart == resource.SnapshotBackup && v.Owner.SnapshotRun == run
+		})
+		if i < 0 {
+			p.note("what volume " + b.Volume + " held before the restore is gone: somebody removed " + b.Backup)
+			continue
+		}
+		if of := o.Snapshots[i].Owner; !hasVolume(o, b.Volume) {
+			id := resource.Identity{Checkout: of.Checkout, HostID: of.HostID, User: of.User, Path: of.Path, Project: of.Project}
+			labels := id.Labels(resource.Owner{Box: of.Box, Index: of.Index, Volume: of.Volume, Version: of.Version})
+			after(Step{Op: OpCreateVolume, Address: volumeAddress(b.Volume), Name: b.Volume, Volume: &VolumeArgs{Name: b.Volume, Labels: labels}})
+		}
+		after(Step{Op: OpCopyVolume, Address: volumeAddress(b.Volume), Name: b.Volume, VolumeCopy: &CopyArgs{From: b.Backup, To: b.Volume, Image: image}})
+	}
+}
+
+func hasVolume(o resource.Observed, name string) bool {
+	return slices.ContainsFunc(o.Volumes, func(v resource.VolumeObserved) bool { return v.Name == name })
 }
 
 // startAgain plans the start of a container that ran, paused if it was.
@@ -109,5 +139,9 @@ func keepHint(c Change) string {
 	if c.Action != Replace || c.Address.Kind != resource.KindBox || strings.Contains(c.Reason, "from snapshot") {
 		return ""
 	}
-	return "; keep it with: envy snapshot save " + c.Address.Box + " NAME"
+	them := "them"
+	if c.Loss.Count == 1 && !c.Loss.AtLeast {
+		them = "it"
+	}
+	return "; keep " + them + " with: envy snapshot save " + c.Address.Box + " NAME"
 }
