@@ -43,10 +43,11 @@ func Resume(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Conf
 func Destroy(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Confirm) (*Outcome, error) {
 	var images []driver.OwnedImage
 	var err error
-	if o.Volumes && len(o.Boxes) == 0 { // nothing of a snapshot is left, nor of a restore
-		images, err = snapshotImages(ctx, env, s.Identity)
-	} else {
+	switch all := o.Volumes && len(o.Boxes) == 0; {
+	case !all:
 		s, err = mended(ctx, env, s)
+	case len(s.Observed.Snapshots) > 0: // nothing of a snapshot is left, nor of a restore
+		images, err = snapshotImages(ctx, env, s.Identity)
 	}
 	if err != nil {
 		return nil, err

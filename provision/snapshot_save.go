@@ -38,8 +38,8 @@ type saving struct {
 
 // SaveSnapshot keeps boxes and their volumes as they are at one moment: all are paused, kept, and let go again, whatever
 // happens. What is shared from the host, and volumes of others, are no part of it. Nothing is left of a save that fails or is
-// interrupted; what a killed one leaves is never listed, and goes with the next save, delete or up, but for its images, which
-// go with the next save or delete. Errors: *NoBoxError, *SnapshotError, *StateError.
+// interrupted; what a killed one leaves is never listed: copies of volumes go with the next up or destroy, images with the next
+// save or with all volumes. Errors: *NoBoxError, *SnapshotError, *StateError.
 func SaveSnapshot(ctx context.Context, env Env, s *Scene, o SnapshotOptions) (*Snapshot, error) {
 	s, err := mended(ctx, env, s)
 	if err != nil {
@@ -56,13 +56,19 @@ func SaveSnapshot(ctx context.Context, env Env, s *Scene, o SnapshotOptions) (*S
 	if err := v.look(ctx); err != nil {
 		return nil, err
 	}
-	err = v.keep(ctx)
+	name, labels := v.begun()
+	if _, err = v.env.Engine.CreateVolume(ctx, driver.NewVolume{Name: name, Labels: labels}); err == nil {
+		err = v.keep(ctx)
+	}
 	if err == nil {
 		err = v.finish(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, v.drop(ctx))
 	}
+	short, cancel := answered(ctx)
+	defer cancel()
+	_ = v.env.Engine.RemoveVolume(short, name) // else it goes with the snapshot
 	v.tellSensitive()
 	snap := &Snapshot{Name: o.Name, Created: v.manifest.Created, Bytes: v.manifest.Bytes, Volumes: len(v.manifest.Volumes)}
 	for _, b := range v.manifest.Boxes {
@@ -143,12 +149,11 @@ func (v *saving) users() []Box {
 	return out
 }
 
-// tidy removes what saves that were killed have left.
+// tidy removes what saves that were killed have left; images before what tells of them.
 func (v *saving) tidy(ctx context.Context) error {
-	for _, x := range plan.Leavings(v.scene.Observed) {
-		if err := v.env.Engine.RemoveVolume(ctx, x.Name); err != nil {
-			return err
-		}
+	left := plan.Leavings(v.scene.Observed)
+	if len(left) == 0 {
+		return nil
 	}
 	images, err := snapshotImages(ctx, v.env, v.scene.Identity)
 	if err != nil {
@@ -169,7 +174,18 @@ func (v *saving) tidy(ctx context.Context) error {
 			}
 		}
 	}
+	for _, x := range left {
+		if err := v.env.Engine.RemoveVolume(ctx, x.Name); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// begun is the volume that tells that there may be images of this save.
+func (v *saving) begun() (name string, labels map[string]string) {
+	o := resource.Owner{Snapshot: v.o.Name, SnapshotPart: resource.SnapshotBegun, SnapshotRun: v.run}
+	return resource.SnapshotVolumeName(v.scene.Identity, o), v.labels(o, "")
 }
 
 // keep pauses, copies and lets go.
@@ -322,13 +338,15 @@ func (v *saving) drop(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for _, part := range []resource.SnapshotPart{resource.SnapshotWhole, resource.SnapshotContent} { // the first: an answer that was lost
+	remove := func(parts ...resource.SnapshotPart) {
 		for _, x := range now.Snapshots {
-			if x.Owner.SnapshotRun == v.run && x.Owner.SnapshotPart == part {
+			if x.Owner.SnapshotRun == v.run && slices.Contains(parts, x.Owner.SnapshotPart) {
 				errs = append(errs, v.env.Engine.RemoveVolume(ctx, x.Name))
 			}
 		}
 	}
+	remove(resource.SnapshotWhole) // its answer was lost
+	remove(resource.SnapshotContent)
 	images, err := snapshotImages(ctx, v.env, v.scene.Identity)
 	for _, i := range images {
 		if i.Labels[resource.LabelSnapshotRun] != v.run {
@@ -340,5 +358,8 @@ func (v *saving) drop(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(append(errs, err)...)
+	if errs = append(errs, err); errors.Join(errs...) == nil {
+		remove(resource.SnapshotBegun)
+	}
+	return errors.Join(errs...)
 }

@@ -93,9 +93,13 @@ func (p *planner) unfinishedRestore() {
 	}
 }
 
-// leavings removes volumes that nothing belongs to: of saves that were killed, and of restores that are done or undone.
+// leavings removes volumes that nothing belongs to: of saves that were killed, and of restores that are done or undone. What
+// tells that there may be images, too, stays until these are gone.
 func (p *planner) leavings() {
 	for _, v := range Leavings(p.in.Observed) {
+		if v.Owner.SnapshotPart == resource.SnapshotBegun {
+			continue
+		}
 		p.step(Step{Op: OpRemoveVolume, Address: volumeAddress(v.Name), Name: v.Name, Volume: &VolumeArgs{Name: v.Name}})
 	}
 }

@@ -17,6 +17,7 @@ type SnapshotPart string
 // while its SnapshotJournal is there. What bears the run of neither was left by somebody who was killed.
 const (
 	SnapshotWhole   SnapshotPart = "whole"   // an empty volume whose label tells of the snapshot
+	SnapshotBegun   SnapshotPart = "begun"   // an empty volume that is there before any image is: where there is none, no image need be looked for
 	SnapshotImage   SnapshotPart = "image"   // a box's file system
 	SnapshotContent SnapshotPart = "content" // a copy of a volume
 	SnapshotJournal SnapshotPart = "journal" // an empty volume whose label tells how a restore is undone
