@@ -230,11 +230,11 @@ const saveAtOnce = 4
 
 // unpause lets a box go on, whatever has become of ctx, and tries again: nobody is left standing for one answer that was
 // lost. One that is gone or has ended needs nothing.
-func (env Env) unpause(ctx context.Context, b Box) (err error) {
+func (e Env) unpause(ctx context.Context, b Box) (err error) {
 	const attempts = 3
 	for range attempts {
 		short, cancel := answered(ctx)
-		err = env.Engine.UnpauseBox(short, b.ID)
+		err = e.Engine.UnpauseBox(short, b.ID)
 		cancel()
 		if err == nil || driver.Is(err, driver.NotRunning) || driver.Is(err, driver.NotFound) {
 			return nil
@@ -251,10 +251,11 @@ func each(ctx context.Context, boxes []Box, do func(context.Context, Box) error)
 		all.Go(func() { errs[i] = do(ctx, b) })
 	}
 	all.Wait()
+	err := errors.Join(errs...)
 	if ctx.Err() != nil {
-		return errors.Join(append(errs, context.Cause(ctx))...)
+		err = errors.Join(err, context.Cause(ctx))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // labels of a part.
