@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -118,13 +120,40 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	}
 	g.options = plan.Options{
 		Only: only, Recreate: o.Recreate, Restart: o.Restart, NoProvision: o.NoProvision, Provision: o.Provision, Build: o.Build,
-		Gone: g.gone(),
+		Gone: g.gone(), Scaled: slices.Sorted(maps.Keys(o.Scale)),
+	}
+	if err := g.scales(o.Scale); err != nil {
+		return err
 	}
 	g.answers = plan.Answers{
 		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
 		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
 	}
 	return g.resolve(ctx)
+}
+
+// UnscaledError is a count that was typed for a box that this up is not about (exit 3).
+type UnscaledError struct {
+	Box   string
+	Count int
+}
+
+func (e *UnscaledError) Error() string {
+	return fmt.Sprintf("--scale %s=%d does nothing: this up is not about box %q", e.Box, e.Count, e.Box)
+}
+
+// scales refuses a count that would be taken and ignored: that of a box which is neither named, nor needed by one that is,
+// nor starts by itself.
+func (g *planning) scales(counts map[string]int) error {
+	about := plan.Selection(g.desired.Boxes, g.options.Only)
+	for _, name := range g.options.Scaled {
+		mine := func(k resource.Key) bool { return k.Box == name }
+		if g.options.Only == nil && counts[name] == 0 || slices.ContainsFunc(slices.Collect(maps.Keys(about)), mine) {
+			continue
+		}
+		return &UnscaledError{name, counts[name]}
+	}
+	return nil
 }
 
 // gone are the runs whose client ended without taking its box along.

@@ -109,10 +109,11 @@ type UpOptions struct {
 	NoProvision bool
 	Provision   bool
 	Build       bool
-	Bootstrap   bool // make base images that cannot be pulled from packages
-	Push        bool // put images with packages and setups into the team's cache
-	Restart     bool // reload
-	Pull        bool // plan: pull missing images
+	Scale       map[string]int // counts that were typed, by box; the project was loaded with them
+	Bootstrap   bool           // make base images that cannot be pulled from packages
+	Push        bool           // put images with packages and setups into the team's cache
+	Restart     bool           // reload
+	Pull        bool           // plan: pull missing images
 	Parallel    int
 	Timeout     time.Duration
 	Plan        *plan.Plan // --plan FILE: the saved plan, which the fresh one must equal

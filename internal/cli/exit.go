@@ -89,6 +89,7 @@ var exitCodes = []struct {
 	{"no such snapshot", is[*provision.NoSnapshotError], exitInvalid},
 	{"no such provisioner", is[*provision.UnknownProvisionerError], exitInvalid},
 	{"nothing of that name to prune", is[*provision.UnknownNameError], exitInvalid},
+	{"a count for a box that is not meant", is[*provision.UnscaledError], exitInvalid},
 	{"no Envfile", is[*hostfs.NotFoundError], exitInvalid},
 	{"two Envfiles", is[*hostfs.BothError], exitInvalid},
 	{"a file that is too large", is[*hostfs.TooLargeError], exitInvalid},

@@ -54,6 +54,7 @@ func TestExitCode(t *testing.T) {
 		{&provision.SnapshotError{}, 1, ""},
 		{&provision.UnknownProvisionerError{}, 3, "no such provisioner"},
 		{&provision.UnknownNameError{}, 3, "nothing of that name to prune"},
+		{&provision.UnscaledError{}, 3, "a count for a box that is not meant"},
 		{&hostfs.NotFoundError{}, 3, "no Envfile"},
 		{&hostfs.BothError{}, 3, "two Envfiles"},
 		{&hostfs.TooLargeError{}, 3, "a file that is too large"},

@@ -137,6 +137,7 @@ func ofHost(err error) (d diag.Diagnostic, ok bool) {
 func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 	var refused *provision.RefusedError
 	var noBox *provision.NoBoxError
+	var unscaled *provision.UnscaledError
 	var noProvisioner *provision.UnknownProvisionerError
 	var unknown *provision.UnknownNameError
 	var state *provision.StateError
@@ -148,6 +149,8 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 		return diag.Diagnostic{Class: diag.Refused, Summary: strings.TrimSuffix(summary, ":"), Detail: detail, Hint: refused.Hint}, true
 	case errors.As(err, &noBox):
 		return noSuchBox(noBox), true
+	case errors.As(err, &unscaled):
+		return diag.Diagnostic{Summary: err.Error(), Hint: "name it too: envy up --scale " + fmt.Sprintf("%s=%d %s", unscaled.Box, unscaled.Count, unscaled.Box)}, true
 	case errors.As(err, &noProvisioner):
 		return diag.Diagnostic{Summary: err.Error(), Hint: "--only takes the labels of provision blocks of the boxes that are meant"}, true
 	case errors.As(err, &unknown):

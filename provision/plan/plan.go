@@ -235,6 +235,7 @@ type Options struct {
 	Provision   bool     // run them all, whatever the record says
 	Build       bool     // build {} anew
 	Gone        []string // runs whose client is gone
+	Scaled      []string // labels of boxes whose count was typed: replicas beyond it go, also where Only names others
 }
 
 // QuestionKind is what a question asks.
