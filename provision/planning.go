@@ -248,7 +248,7 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 		f, err := e.Image(ctx, q.Ref, "")
 		return func(a *plan.Answers) { a.Images[q.Ref] = present(f, err) }, gone(err)
 	case plan.AskPorts:
-		ports, err := takenPorts(ctx, g.env)
+		ports, err := g.takenPorts(ctx)
 		return func(a *plan.Answers) { a.Ports = ports }, err
 	}
 	names := g.names

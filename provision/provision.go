@@ -41,6 +41,8 @@ type Host interface {
 	Exists(path string) (exists, dir bool)
 	// Listeners are the ports in use on this machine; empty where that cannot be known or the engine is elsewhere.
 	Listeners() []plan.PortTaken
+	// Program names who listens on such a port, with its process id; "" where the caller may not see that. It is slow.
+	Program(l plan.PortTaken) string
 }
 
 // HostFile is a file of an input pattern.

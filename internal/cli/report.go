@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -346,31 +345,10 @@ func (a *app) problems(problems []plan.Problem) diag.List {
 		if p.Refused {
 			d.Class = diag.Refused
 		}
-		if p.Clash != nil && p.Detail == "" {
-			d.Detail = portHolder(p.Clash.Port)
-		}
 		a.pointAt(&d, p.Origin)
 		list = append(list, d)
 	}
 	return list
-}
-
-// portHolder names the program that listens on a port, where the caller may see it.
-func portHolder(port int) string {
-	ports, err := hostfs.OpenPorts()
-	if err != nil {
-		return ""
-	}
-	for _, proto := range []hostfs.Protocol{hostfs.TCP, hostfs.UDP} {
-		l, taken := ports.Taken(proto, netip.IPv4Unspecified(), uint16(port))
-		if !taken {
-			continue
-		}
-		if h, ok := ports.Holder(l); ok {
-			return fmt.Sprintf("It is held by %s (process %d).", h.Name, h.PID)
-		}
-	}
-	return ""
 }
 
 // pointAt gives a diagnostic the line that asked for what failed, with its text.

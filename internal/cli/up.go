@@ -251,11 +251,6 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	if err := errors.Join(err, s.settle()); err != nil {
 		return nil, err
 	}
-	for i, x := range p.Problems {
-		if x.Clash != nil && x.Detail == "" {
-			p.Problems[i].Detail = portHolder(x.Clash.Port)
-		}
-	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
 	s.view.PlanLock(s.lockFiles.name, s.lockChanges(ctx, project))
 	if err := s.view.Plan(p); err != nil {

@@ -60,6 +60,8 @@ type PortHolder struct {
 	Address  string
 	Holder   string // container name
 	ID       string
+	Owner    resource.Owner // whose its labels say it is; zero for foreign ones
+	Compose  string         // the Compose project in its labels
 }
 
 // BoxEvent is something that happened to a container.

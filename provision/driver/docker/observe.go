@@ -216,6 +216,7 @@ func (e *Engine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error
 			if p.PublicPort != 0 {
 				out = append(out, driver.PortHolder{
 					Port: p.PublicPort, Protocol: p.Type, Address: p.IP, Holder: c.name(), ID: c.ID,
+					Owner: resource.OwnerOf(c.Labels), Compose: c.Labels[resource.LabelComposeProject],
 				})
 			}
 		}

@@ -181,7 +181,10 @@ func (e *Engine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error
 				continue
 			}
 			for _, p := range b.ports() {
-				r = append(r, driver.PortHolder{Port: p.Host, Protocol: p.Protocol, Address: p.Address, Holder: b.Name, ID: b.ID})
+				r = append(r, driver.PortHolder{
+					Port: p.Host, Protocol: p.Protocol, Address: p.Address, Holder: b.Name, ID: b.ID,
+					Owner: resource.OwnerOf(b.Labels), Compose: b.Labels[resource.LabelComposeProject],
+				})
 			}
 		}
 		return nil
