@@ -4,6 +4,9 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.1.0+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 BINDIR   = $(or $(shell $(GO) env GOBIN),/usr/local/bin)
 
+# Without what urfave/cli would write manuals with, which compiles expressions at every start.
+TAGS = urfave_cli_no_docs
+
 # The tools of make check have a module file of their own: their requirements are not envy's.
 TOOL = $(GO) tool -modfile=.ci/tools.mod
 
@@ -22,7 +25,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: agent ## bin/envy
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/envy ./cmd/envy
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o bin/envy ./cmd/envy
 
 agent: $(AGENT) ## what runs inside boxes, for both architectures; build does it too
 

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -142,8 +141,6 @@ func ClaimName(project string) string { return project + ".envy" }
 // ImageVolumeLabel is the label of the volume that stands for a VOLUME path of an image.
 func ImageVolumeLabel(path string) string { return Digest(path)[:6] }
 
-var suffixPattern = regexp.MustCompile(`^(new|old|[0-9a-f]{8}|run-[0-9a-f]{6})$`)
-
 // SplitName parts a container's name from its suffix. Box names hold no dot, so the last one decides; a name whose tail
 // is no suffix that envy gives is returned whole with ok false.
 func SplitName(name string) (base string, suffix Suffix, ok bool) {
@@ -151,11 +148,13 @@ func SplitName(name string) (base string, suffix Suffix, ok bool) {
 	if !dotted {
 		return name, SuffixNone, true
 	}
-	if !suffixPattern.MatchString(tail) {
+	if run, ok := strings.CutPrefix(tail, "run-"); tail != string(SuffixNew) && tail != string(SuffixOld) && !hexDigits(tail, 8) && !(ok && hexDigits(run, 6)) {
 		return name, SuffixNone, false
 	}
 	return base, Suffix(tail), true
 }
+
+func hexDigits(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
 
 // Bears reports whether a container's name is one that envy gives to the box its labels name, for the project's name of
 // then or of today, counted or not.
