@@ -301,7 +301,7 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 			return nil, err
 		}
 		if o.Pull {
-			err = g.pull(ctx)
+			_, err = g.pull(ctx)
 		}
 		if err == nil {
 			made, err = g.diff(ctx)
@@ -310,11 +310,12 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 	return made, err
 }
 
-// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives.
-func (g *planning) pull(ctx context.Context) error {
+// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives. Where
+// nothing is to be done at all it gives that plan, which holds.
+func (g *planning) pull(ctx context.Context) (nothing *plan.Plan, err error) {
 	first, err := g.diff(ctx)
-	if err != nil {
-		return err
+	if err != nil || first.Empty() && len(first.Problems) == 0 {
+		return first, err
 	}
 	g.making = map[string]bool{}
 	for _, s := range first.Steps {
@@ -329,13 +330,13 @@ func (g *planning) pull(ctx context.Context) error {
 		}
 		fetched = true
 		if err := g.fetch(ctx, s.Op, *s.Image); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if !fetched {
-		return nil
+		return nil, nil
 	}
-	return g.resolve(ctx)
+	return nil, g.resolve(ctx)
 }
 
 // fetch is one step of a plan that is not made yet. The digest that a registry told is kept.

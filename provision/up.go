@@ -129,13 +129,15 @@ func stopped(r *apply.Report, f *apply.Failure) bool {
 }
 
 func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {
-	if err := g.pull(ctx); err != nil {
+	p, err := g.pull(ctx)
+	if err != nil {
 		return nil, err
 	}
 	images := g.settleImages(ctx)
-	p, err := g.diff(ctx)
-	if err != nil {
-		return nil, err
+	if p == nil {
+		if p, err = g.diff(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if o.around {
 		p = plan.Around(p, g.replicas())
