@@ -4,6 +4,9 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo v0.1.0+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 BINDIR   = $(or $(shell $(GO) env GOBIN),/usr/local/bin)
 
+# Without what urfave/cli would write manuals with, which compiles expressions at every start.
+TAGS = urfave_cli_no_docs
+
 # The tools of make check have a module file of their own: their requirements are not envy's.
 TOOL = $(GO) tool -modfile=.ci/tools.mod
 
@@ -16,13 +19,13 @@ AGENT_SOURCES = $(shell find cmd/envy-agent internal/agent internal/sync -name '
 	$(AGENT_DIR)/build.sh go.mod go.sum
 
 .DEFAULT_GOAL = help
-.PHONY: help build agent demo test check bench install fmt engines vuln fuzz faults clean tidy-check fmt-check vet lint scripts race generated
+.PHONY: help build agent demo test check bench bench-long install fmt engines vuln fuzz faults clean tidy-check fmt-check vet lint scripts race generated
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: agent ## bin/envy
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/envy ./cmd/envy
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o bin/envy ./cmd/envy
 
 agent: $(AGENT) ## what runs inside boxes, for both architectures; build does it too
 
@@ -77,8 +80,11 @@ engines: agent ## engine tests on the engine at hand, then on a current one with
 	dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && export ENVY_TEAM_CACHE="$$dir" && for engine in '' '.ci/engine graph' '.ci/engine containerd'; do \
 		$$engine .ci/test -v -run TestTeamCache ./cmd/envy/e2e || exit 1; done
 
-bench: build ## envy beside the engine's own cost and its peers
-	$(GO) run ./bench
+bench: build ## envy beside the engine's own cost and its peers; BENCH='-boxes 1,10' gives flags
+	$(GO) run ./bench $(BENCH)
+
+bench-long: build ## 1,000 boxes on the engine at hand, once: minutes, and about 10 GiB of memory
+	$(GO) run ./bench -long 1000 $(BENCH)
 
 install: build ## bin/envy to GOBIN, else /usr/local/bin (or BINDIR=…)
 	install -d '$(DESTDIR)$(BINDIR)'

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -15,9 +16,6 @@ import (
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 )
-
-// atOnce is how many creates and starts the bare calls keep going: where engines stop getting faster.
-const atOnce = 8
 
 // recipe is what the bare calls make: read from what envy made, so that both ask the engine for the same.
 type recipe struct {
@@ -34,8 +32,9 @@ type boxRecipe struct {
 
 // bare is the floor, as a process of its own: the necessary calls and nothing else.
 func bare(args []string) error {
-	if len(args) < 2 {
-		return errors.New("bare learn RECIPE PROJECT | up RECIPE | list PROJECT | exec CONTAINER | down RECIPE")
+	words := map[string]int{"learn": 3, "up": 3, "list": 2, "change": 3, "exec": 2, "down": 3}
+	if len(args) == 0 || len(args) != words[args[0]] {
+		return errors.New("bare learn RECIPE PROJECT | up RECIPE N | list PROJECT | change RECIPE CONTAINER | exec CONTAINER | down RECIPE N")
 	}
 	c, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -58,10 +57,17 @@ func bare(args []string) error {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return err
 	}
-	if args[0] == "up" {
-		return up(ctx, c, r)
+	if args[0] == "change" {
+		return change(ctx, c, r, args[2])
 	}
-	return down(ctx, c, r)
+	atOnce, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	if args[0] == "up" {
+		return up(ctx, c, r, atOnce)
+	}
+	return down(ctx, c, r, atOnce)
 }
 
 func byProject(project string) filters.Args {
@@ -96,8 +102,8 @@ func learn(ctx context.Context, c *client.Client, path, project string) error {
 	return os.WriteFile(path, data, 0o600)
 }
 
-// up makes a volume (envy's claim), the network, and the boxes, eight at a time.
-func up(ctx context.Context, c *client.Client, r recipe) error {
+// up makes a volume (envy's claim), the network, and the boxes, so many at a time.
+func up(ctx context.Context, c *client.Client, r recipe, atOnce int) error {
 	if _, err := c.VolumeCreate(ctx, volume.CreateOptions{Name: r.Project + ".envy"}); err != nil {
 		return err
 	}
@@ -116,6 +122,34 @@ func up(ctx context.Context, c *client.Client, r recipe) error {
 		})
 	}
 	return g.Wait()
+}
+
+// change puts a container with another variable in the place of one: made before, started when the old one has stopped.
+func change(ctx context.Context, c *client.Client, r recipe, name string) error {
+	for _, b := range r.Boxes {
+		if b.Name != name {
+			continue
+		}
+		b.Config.Env = append(b.Config.Env, "A=2")
+		made, err := c.ContainerCreate(ctx, b.Config, b.Host, nil, nil, name+".new")
+		if err != nil {
+			return err
+		}
+		for _, call := range []func() error{
+			func() error { return c.ContainerStop(ctx, name, container.StopOptions{}) },
+			func() error { return c.ContainerStart(ctx, made.ID, container.StartOptions{}) },
+			func() error {
+				return c.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+			},
+			func() error { return c.ContainerRename(ctx, made.ID, name) },
+		} {
+			if err := call(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("no container %s in the recipe", name)
 }
 
 // list is what an unchanged up must ask: a ping and three lists, side by side.
@@ -160,7 +194,7 @@ func execTrue(ctx context.Context, c *client.Client, name string) error {
 }
 
 // down stops and removes, as envy does, and takes network and volume away.
-func down(ctx context.Context, c *client.Client, r recipe) error {
+func down(ctx context.Context, c *client.Client, r recipe, atOnce int) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, b := range r.Boxes {

@@ -143,7 +143,7 @@ func (r *boxReader) limits() {
 	for _, w := range v.words("devices") {
 		d := deviceOf(w)
 		r.take(d.Target, "device", w.quiet, w.at)
-		d.Place = r.e.v.Files.Resolve(d.Host)
+		d.Place = r.e.resolve(d.Host)
 		b.Devices = append(b.Devices, d)
 	}
 	b.SecurityOpt, b.Sysctls = v.strs("security_opt"), v.pairs("sysctls")

@@ -95,7 +95,17 @@ func (e *evaluation) hostPath(dir, written string) Path {
 	case !path.IsAbs(written):
 		full = path.Join(dir, written)
 	}
-	return Path{Written: written, Location: e.v.Files.Resolve(path.Clean(full))}
+	return Path{Written: written, Location: e.resolve(path.Clean(full))}
+}
+
+// resolve says where a path of the host leads. Within one evaluation it leads to one place, for all replicas.
+func (e *evaluation) resolve(path string) Location {
+	at, ok := e.places[path]
+	if !ok {
+		at = e.v.Files.Resolve(path)
+		e.places[path] = at
+	}
+	return at
 }
 
 func (r *boxReader) share(v values, at diag.Range) {

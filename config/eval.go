@@ -93,6 +93,7 @@ type evaluation struct {
 	bound, boundSelf map[*binding]cty.Value
 	wholes           map[wholeKey]cty.Value // of bound values
 	checked          map[*module]bool
+	places           map[string]Location // where paths of the host lead
 	// secrets are strings that no message may quote.
 	secrets map[string]bool
 }
@@ -102,6 +103,7 @@ func newEvaluation(ctx context.Context, f *Envfile, v Values) *evaluation {
 		file: f, v: v, p: newProblems(append(slices.Clip(f.sources), f.definitions...)), over: overWhen(ctx), guard: &f.guard,
 		vars: map[string]cty.Value{}, locals: map[string]cty.Value{}, cache: map[*attr]decoded{}, secrets: map[string]bool{},
 		bound: map[*binding]cty.Value{}, boundSelf: map[*binding]cty.Value{}, checked: map[*module]bool{}, wholes: map[wholeKey]cty.Value{},
+		places: map[string]Location{},
 	}
 	e.p.named = f.named
 	e.gate.entries = slices.Clone(f.asks.entries)

@@ -81,13 +81,15 @@ func (e *evaluation) checkScale(boxes []*node) {
 	}
 }
 
-// count returns the number of replicas, and whether they are numbered.
+// count returns the number of replicas, and whether they are numbered: where count is written, and where --scale asks for
+// more of a box without one.
 func (e *evaluation) count(d values, n *node) (int, bool) {
+	written, counted := get[int64](d, "count")
 	if c, ok := e.v.Scale[n.label]; ok {
-		return min(max(c, 0), maxBoxes), true
+		return min(max(c, 0), maxBoxes), counted || c > 1
 	}
-	if c, ok := get[int64](d, "count"); ok {
-		return int(c), true
+	if counted {
+		return int(written), true
 	}
 	return 1, false
 }

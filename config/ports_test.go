@@ -164,6 +164,17 @@ func TestScale(t *testing.T) {
 	if len(project.Boxes) != 3 || project.Boxes[2].Name != "a-3" {
 		t.Errorf("%d boxes", len(project.Boxes))
 	}
+	v.Scale = map[string]int{"a": 1}
+	if name := load(t, v, box("")).Boxes[0].Name; name != "a" {
+		t.Errorf("one of a box without count is called %s", name)
+	}
+	if project := load(t, v, box("count = 3")); len(project.Boxes) != 1 || project.Boxes[0].Name != "a-1" {
+		t.Errorf("one of a counted box: %v", project.Boxes)
+	}
+	v.Scale = map[string]int{"a": 0}
+	if project := load(t, v, box("count = 3")); len(project.Boxes) != 0 {
+		t.Errorf("none of a counted box: %v", project.Boxes)
+	}
 	v.Scale = map[string]int{"aa": 1, "a": -1}
 	got := strings.Join(problems(t, v, box("")), "\n")
 	if !strings.Contains(got, "no box \"aa\"") || !strings.Contains(got, "a count from 0") {

@@ -3,6 +3,7 @@ package provision
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -30,6 +31,7 @@ type checkout struct {
 	links    map[string]string // paths that lead elsewhere by now
 	made     []string
 	listens  []plan.PortTaken
+	looked   []int // ports whose program was asked for
 }
 
 func (c *checkout) Resolve(p string) config.Location {
@@ -105,6 +107,10 @@ func (c *checkout) Exists(p string) (bool, bool) {
 	return l.Exists, l.Dir
 }
 func (c *checkout) Listeners() []plan.PortTaken { return c.listens }
+func (c *checkout) Program(l plan.PortTaken) string {
+	c.looked = append(c.looked, l.Port)
+	return fmt.Sprintf("nginx (process %d)", l.Port)
+}
 
 // project is an Envfile on a fake engine.
 type project struct {

@@ -107,6 +107,13 @@ func spaceOf(all resource.Everywhere, seen []Seen, use driver.DiskUse) *Space {
 				x.Volumes = append(x.Volumes, VolumeSpace{v.Name, size, known})
 			}
 		}
+		for _, v := range p.Observed.Snapshots {
+			size, known := use.Volumes[v.Name]
+			x.Shares.Volumes += size
+			if v.Owner.SnapshotPart == resource.SnapshotContent || v.Owner.SnapshotPart == resource.SnapshotBackup {
+				x.Volumes = append(x.Volumes, VolumeSpace{v.Name, size, known})
+			}
+		}
 		x.Shares.Images = newLayerBook(own).total()
 		s.Total.Boxes += x.Shares.Boxes
 		s.Total.Volumes += x.Shares.Volumes

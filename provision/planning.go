@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -118,13 +120,40 @@ func (g *planning) lower(ctx context.Context, o UpOptions) error {
 	}
 	g.options = plan.Options{
 		Only: only, Recreate: o.Recreate, Restart: o.Restart, NoProvision: o.NoProvision, Provision: o.Provision, Build: o.Build,
-		Gone: g.gone(),
+		Gone: g.gone(), Scaled: slices.Sorted(maps.Keys(o.Scale)),
+	}
+	if err := g.scales(o.Scale); err != nil {
+		return err
 	}
 	g.answers = plan.Answers{
 		Details: map[string]*resource.BoxDetail{}, Records: map[string]*resource.Record{}, Losses: map[string]*resource.Loss{},
 		Images: map[string]*resource.ImageFact{}, Asked: map[plan.Question]bool{},
 	}
 	return g.resolve(ctx)
+}
+
+// UnscaledError is a count that was typed for a box that this up is not about (exit 3).
+type UnscaledError struct {
+	Box   string
+	Count int
+}
+
+func (e *UnscaledError) Error() string {
+	return fmt.Sprintf("--scale %s=%d does nothing: this up is not about box %q", e.Box, e.Count, e.Box)
+}
+
+// scales refuses a count that would be taken and ignored: that of a box which is neither named, nor needed by one that is,
+// nor starts by itself.
+func (g *planning) scales(counts map[string]int) error {
+	about := plan.Selection(g.desired.Boxes, g.options.Only)
+	for _, name := range g.options.Scaled {
+		mine := func(k resource.Key) bool { return k.Box == name }
+		if g.options.Only == nil && counts[name] == 0 || slices.ContainsFunc(slices.Collect(maps.Keys(about)), mine) {
+			continue
+		}
+		return &UnscaledError{name, counts[name]}
+	}
+	return nil
 }
 
 // gone are the runs whose client ended without taking its box along.
@@ -219,7 +248,7 @@ func (g *planning) look(ctx context.Context, q plan.Question) (func(*plan.Answer
 		f, err := e.Image(ctx, q.Ref, "")
 		return func(a *plan.Answers) { a.Images[q.Ref] = present(f, err) }, gone(err)
 	case plan.AskPorts:
-		ports, err := takenPorts(ctx, g.env)
+		ports, err := g.takenPorts(ctx)
 		return func(a *plan.Answers) { a.Ports = ports }, err
 	}
 	names := g.names
@@ -272,7 +301,7 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 			return nil, err
 		}
 		if o.Pull {
-			err = g.pull(ctx)
+			_, err = g.pull(ctx)
 		}
 		if err == nil {
 			made, err = g.diff(ctx)
@@ -281,11 +310,12 @@ func MakePlan(ctx context.Context, env Env, p *Project, o UpOptions) (*plan.Plan
 	return made, err
 }
 
-// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives.
-func (g *planning) pull(ctx context.Context) error {
+// pull fetches what no box stands for and the engine lacks, before planning (§3): from registries and from archives. Where
+// nothing is to be done at all it gives that plan, which holds.
+func (g *planning) pull(ctx context.Context) (nothing *plan.Plan, err error) {
 	first, err := g.diff(ctx)
-	if err != nil {
-		return err
+	if err != nil || first.Empty() && len(first.Problems) == 0 {
+		return first, err
 	}
 	g.making = map[string]bool{}
 	for _, s := range first.Steps {
@@ -301,13 +331,13 @@ func (g *planning) pull(ctx context.Context) error {
 		fetched = true
 		g.env.phase(phaseFetch)
 		if err := g.fetch(ctx, s.Op, *s.Image); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if !fetched {
-		return nil
+		return nil, nil
 	}
-	return g.resolve(ctx)
+	return nil, g.resolve(ctx)
 }
 
 // fetch is one step of a plan that is not made yet. The digest that a registry told is kept.

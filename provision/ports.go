@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/envyhq/envy/config"
+	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -118,9 +119,10 @@ func nextFree(first, now int, taken []plan.PortTaken, known map[config.PortKey]i
 	return 0
 }
 
-// takenPorts are the ports that containers publish and, on a local engine, those that programs listen on.
-func takenPorts(ctx context.Context, env Env) ([]plan.PortTaken, error) {
-	published, err := env.Engine.PublishedPorts(ctx)
+// takenPorts are the ports that containers publish and, on a local engine, those that programs listen on. Which program that
+// is is looked up for the ports that the Envfile gives: the others are picked anew.
+func (g *planning) takenPorts(ctx context.Context) ([]plan.PortTaken, error) {
+	published, err := g.env.Engine.PublishedPorts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +130,38 @@ func takenPorts(ctx context.Context, env Env) ([]plan.PortTaken, error) {
 	byContainer := map[int]bool{}
 	for _, p := range published {
 		byContainer[p.Port] = true
-		out = append(out, plan.PortTaken{Port: p.Port, Protocol: p.Protocol, Address: p.Address, Holder: "container " + p.Holder, BoxID: p.ID})
+		out = append(out, plan.PortTaken{Port: p.Port, Protocol: p.Protocol, Address: p.Address, Holder: g.holderText(p), BoxID: p.ID})
 	}
-	if env.Local {
-		for _, l := range env.Host.Listeners() {
-			if !byContainer[l.Port] { // the engine's own proxy listens for a container
-				out = append(out, l)
-			}
+	if !g.env.Local {
+		return out, nil
+	}
+	fixed := map[int]bool{}
+	for _, w := range g.desired.Boxes {
+		for _, p := range w.Spec.Ports {
+			fixed[p.Host] = fixed[p.Host] || p.Fixed && !p.Auto
 		}
 	}
+	for _, l := range g.env.Host.Listeners() {
+		if byContainer[l.Port] { // the engine's own proxy listens for a container
+			continue
+		}
+		if fixed[l.Port] && l.Holder == "" {
+			l.Holder = g.env.Host.Program(l)
+		}
+		out = append(out, l)
+	}
 	return out, nil
+}
+
+// holderText names a container that publishes a port, and the project that it is of where its labels say so.
+func (g *planning) holderText(p driver.PortHolder) string {
+	text := "container " + p.Holder
+	switch bears := (resource.Identity{Project: p.Owner.Project}).Bears(p.Holder, p.Owner); {
+	case g.project.Identity.Owns(p.Owner):
+	case bears:
+		text += " of project " + p.Owner.Project + " in " + p.Owner.Path
+	case p.Owner.Checkout == "" && p.Compose != "":
+		text += " of Compose project " + p.Compose
+	}
+	return text
 }

@@ -42,6 +42,8 @@ type Host interface {
 	Exists(path string) (exists, dir bool)
 	// Listeners are the ports in use on this machine; empty where that cannot be known or the engine is elsewhere.
 	Listeners() []plan.PortTaken
+	// Program names who listens on such a port, with its process id; "" where the caller may not see that. It is slow.
+	Program(l plan.PortTaken) string
 }
 
 // HostFile is a file of an input pattern.
@@ -135,10 +137,11 @@ type UpOptions struct {
 	NoProvision bool
 	Provision   bool
 	Build       bool
-	Bootstrap   bool // make base images that cannot be pulled from packages
-	Push        bool // put images with packages and setups into the team's cache
-	Restart     bool // reload
-	Pull        bool // plan: pull missing images
+	Scale       map[string]int // counts that were typed, by box; the project was loaded with them
+	Bootstrap   bool           // make base images that cannot be pulled from packages
+	Push        bool           // put images with packages and setups into the team's cache
+	Restart     bool           // reload
+	Pull        bool           // plan: pull missing images
 	Parallel    int
 	Timeout     time.Duration
 	Plan        *plan.Plan // --plan FILE: the saved plan, which the fresh one must equal

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/plan"
@@ -238,7 +239,11 @@ func Status(s *Scene, p *Project) []BoxStatus {
 			continue
 		}
 		row := statusOf(b)
-		if p != nil {
+		switch {
+		case p == nil:
+		case slices.ContainsFunc(p.Config.Boxes, func(c *config.Box) bool { return c.Label == b.Key.Box }):
+			row.Drift = "beyond its count"
+		default:
 			row.Drift = "not in the Envfile"
 		}
 		out = append(out, row)

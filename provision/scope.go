@@ -41,7 +41,21 @@ func Resume(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Conf
 
 // Destroy removes boxes, and with all of them the project's networks; volumes only with o.Volumes.
 func Destroy(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Confirm) (*Outcome, error) {
-	return scoped(ctx, env, s, o, confirm, plan.Destroy)
+	var images []driver.OwnedImage
+	var err error
+	switch all := o.Volumes && len(o.Boxes) == 0; {
+	case !all:
+		s, err = mended(ctx, env, s)
+	case len(s.Observed.Snapshots) > 0: // nothing of a snapshot is left, nor of a restore
+		images, err = snapshotImages(ctx, env, s.Identity)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return scoped(ctx, env, s, o, confirm, func(scope plan.Scope) plan.Result {
+		scope.Images = planImages(images)
+		return plan.Destroy(scope)
+	})
 }
 
 func scoped(ctx context.Context, env Env, s *Scene, o ScopeOptions, confirm Confirm, make func(plan.Scope) plan.Result) (*Outcome, error) {

@@ -75,5 +75,8 @@ func UseOf(s Seen, d driver.DiskUse) Use {
 	for _, v := range s.Observed.Volumes {
 		u.Volumes += d.Volumes[v.Name]
 	}
+	for _, v := range s.Observed.Snapshots {
+		u.Volumes += d.Volumes[v.Name]
+	}
 	return u
 }

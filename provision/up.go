@@ -41,6 +41,7 @@ const maxAttempts = 7
 func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) (*Outcome, error) {
 	var out *Outcome
 	var last error
+	tried := map[string]bool{}
 	o.lazy = !o.around
 	for attempt := range maxAttempts {
 		env.phase(phaseObserve)
@@ -48,12 +49,18 @@ func Up(ctx context.Context, env Env, p *Project, o UpOptions, confirm Confirm) 
 		if err != nil {
 			return nil, err
 		}
+		if again, err := g.mend(ctx); err != nil {
+			return nil, err
+		} else if again {
+			last = errStale
+			continue
+		}
 		g.lossLimit = upLimit
 		out, last = g.up(ctx, o, confirm)
 		var lost *apply.LostClaimError
 		switch { // was somebody there at the same moment? Then look again (§6)
 		case errors.As(last, &lost), errors.Is(last, errStale):
-		case conflict(out, last):
+		case g.conflict(out, last, tried):
 			if err := giveWay(ctx, env, attempt); err != nil {
 				return out, err
 			}
@@ -85,19 +92,36 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // conflict: every failure was that a name was taken meanwhile, by a create that showed up late, that a box that was there,
-// or just made, is gone, or that one which ran when the plan was made does no more: an engine goes on stopping what an
-// envy that was killed told it to stop.
-func conflict(out *Outcome, err error) bool {
+// or just made, is gone, that one which ran when the plan was made does no more (an engine goes on stopping what an envy
+// that was killed told it to stop), or that a port which may be another was taken. tried are the ports that were so before.
+func (g *planning) conflict(out *Outcome, err error, tried map[string]bool) bool {
 	if err == nil || out == nil || out.Report == nil || len(out.Report.Failures) == 0 {
 		return false
 	}
 	for _, f := range out.Report.Failures {
 		vanished := driver.Is(f.Err, driver.NotFound) && f.Step.Address.Kind == resource.KindBox && f.Step.Op != plan.OpCreateBox
-		if !vanished && !stopped(out.Report, f) && !driver.Is(f.Err, driver.Conflict) {
+		if !vanished && !stopped(out.Report, f) && !driver.Is(f.Err, driver.Conflict) && !g.outrun(f, tried) {
 			return false
 		}
 	}
 	return true
+}
+
+// outrun reports a start that failed because somebody took a port of the box after the plan was made, of a box with ports
+// that may be others: a new plan sees who holds them, and picks anew. Where it picks the same there is nothing to see.
+func (g *planning) outrun(f *apply.Failure, tried map[string]bool) bool {
+	w := slices.IndexFunc(g.desired.Boxes, func(w resource.BoxWanted) bool { return w.Replica() == f.Step.Address.Box })
+	if f.Step.Op != plan.OpStart || w < 0 || !driver.Is(f.Err, driver.PortTaken) {
+		return false
+	}
+	ports, free := f.Step.Address.Box, false
+	for _, p := range g.desired.Boxes[w].Spec.Ports {
+		ports += fmt.Sprintf(" %d", p.Host)
+		free = free || !p.Fixed || p.Auto
+	}
+	again := tried[ports]
+	tried[ports] = true
+	return free && !again
 }
 
 // stopped reports a wait for a box that the plan found running and that ended meanwhile.
@@ -108,15 +132,17 @@ func stopped(r *apply.Report, f *apply.Failure) bool {
 
 func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outcome, error) {
 	g.env.phase(phasePlan)
-	if err := g.pull(ctx); err != nil {
+	p, err := g.pull(ctx)
+	if err != nil {
 		return nil, err
 	}
 	g.env.phase(phaseFetch)
 	images := g.settleImages(ctx)
 	g.env.phase(phasePlan)
-	p, err := g.diff(ctx)
-	if err != nil {
-		return nil, err
+	if p == nil {
+		if p, err = g.diff(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if o.around {
 		p = plan.Around(p, g.replicas())

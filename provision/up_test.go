@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -73,6 +74,51 @@ func TestUnchangedCalls(t *testing.T) {
 	want := map[string]int{"Observe": 1, "Image debian:bookworm-slim": 1, "Image postgres:16": 1}
 	if diff := cmp.Diff(want, calls.calls); diff != "" {
 		t.Errorf("calls of an unchanged up: %s", diff)
+	}
+}
+
+// TestUnchangedCallsAreConstant: what an up with nothing to do asks is the same for 1 box, 10 and 50, whatever they have.
+func TestUnchangedCallsAreConstant(t *testing.T) {
+	for _, n := range []int{1, 10, 50} {
+		p := newProject(t)
+		text := fmt.Sprintf(`
+box "web" {
+  image      = "busybox:1"
+  count      = %d
+  command    = ["sleep", "1000"]
+  depends_on = ["db"]
+  env        = { SELF = self.name, URL = "http://localhost:${self.port.http.host}" }
+  memory     = "64m"
+  port "http" { guest = 80 }
+  port "admin" {
+    guest = 81
+    host  = 8100
+    auto  = true
+  }
+  share "." { target = "/workspace" }
+  volume "data" { target = "/data" }
+  provision "first" { run = "true" }
+  healthcheck { command = "true" }
+}
+box "db" { image = "busybox:1" }
+box "more" {
+  image = "busybox:1"
+  count = %[1]d
+}
+`, n)
+		p.up(text, UpOptions{})
+		calls := &countingEngine{Engine: p.engine, calls: map[string]int{}}
+		p.engine = calls
+		for _, o := range []UpOptions{{}, {Scale: map[string]int{"web": n}}, {Boxes: []string{"web"}}} {
+			clear(calls.calls)
+			out, err := Up(t.Context(), p.env(), p.load(text), o, yes)
+			if err != nil || !out.Plan.Empty() || len(out.Scene.Boxes) != 2*n+1 {
+				t.Fatalf("%d boxes, %+v: %v", n, o, err)
+			}
+			if diff := cmp.Diff(map[string]int{"Observe": 1, "Image busybox:1": 1}, calls.calls); diff != "" {
+				t.Errorf("calls of an unchanged up of %d replicas, %+v: %s", n, o, diff)
+			}
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ func (a *Agent) Run() int {
 		wire.VerbRelease: a.runRelease, wire.VerbWait: a.runWait,
 		wire.VerbRecord: a.runRecord, wire.VerbBaseline: a.runBaseline,
 		wire.VerbStat: a.runStat, wire.VerbSignal: a.runSignal,
+		wire.VerbMirror: a.runMirror,
 	}
 	code, err := wire.ExitAgent, errUsage
 	if run, ok := withArgument[verb]; ok && len(rest) == 1 {

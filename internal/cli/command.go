@@ -46,7 +46,7 @@ func (a *app) commands() []*cli.Command {
 		a.planCommand(), a.upCommand(), a.statusCommand(),
 		a.sshCommand(), a.execCommand(), a.runCommand(),
 		a.haltCommand(), a.suspendCommand(), a.resumeCommand(), a.reloadCommand(), a.destroyCommand(),
-		a.provisionCommand(), a.logsCommand(), a.eventsCommand(), a.topCommand(), a.portCommand(), a.cpCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
+		a.provisionCommand(), a.logsCommand(), a.eventsCommand(), a.topCommand(), a.portCommand(), a.cpCommand(), a.snapshotCommand(), a.boxCommand(), a.lockCommand(), a.packageCommand(),
 		a.dfCommand(), a.pruneCommand(),
 		a.versionCommand(), a.completionCommand(), a.completeCommand(),
 	}
@@ -77,7 +77,6 @@ type absence struct{ name, instead string }
 
 func notBuilt() []absence {
 	return []absence{
-		{"snapshot", "what must last belongs in a volume block, which no replacement or destroy takes away; docker commit keeps a box's file system"},
 		{"sync", `share a folder as it is: mode = "bind", or copied once: mode = "copy"`},
 		{"import", "envy init writes an Envfile to start from"},
 		{"export", "docker inspect shows what envy made"},

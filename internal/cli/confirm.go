@@ -87,7 +87,7 @@ func losers(p *plan.Plan) []string {
 
 // destroyed counts what a plan takes away.
 func destroyed(p *plan.Plan) string {
-	boxes, volumes := 0, 0
+	boxes, volumes, snapshots := 0, 0, 0
 	for _, c := range p.Changes {
 		switch {
 		case c.Action != plan.Remove:
@@ -95,6 +95,8 @@ func destroyed(p *plan.Plan) string {
 			boxes++
 		case c.Address.Kind == resource.KindVolume:
 			volumes++
+		case c.Address.Kind == resource.KindSnapshot:
+			snapshots++
 		}
 	}
 	var parts []string
@@ -102,7 +104,7 @@ func destroyed(p *plan.Plan) string {
 		n    int
 		one  string
 		many string
-	}{{boxes, "box", "boxes"}, {volumes, "volume", "volumes"}} {
+	}{{boxes, "box", "boxes"}, {volumes, "volume", "volumes"}, {snapshots, "snapshot", "snapshots"}} {
 		switch {
 		case x.n == 1:
 			parts = append(parts, "1 "+x.one)
@@ -112,6 +114,9 @@ func destroyed(p *plan.Plan) string {
 	}
 	if len(parts) == 0 {
 		return "the network"
+	}
+	if len(parts) == 3 {
+		parts = []string{parts[0] + ", " + parts[1], parts[2]}
 	}
 	return strings.Join(parts, " and ")
 }

@@ -86,8 +86,10 @@ var exitCodes = []struct {
 	{"no such help", is[cli.ExitCoder], exitInvalid},
 	{"not built yet", is[*notBuiltError], exitInvalid},
 	{"no such box", is[*provision.NoBoxError], exitInvalid},
+	{"no such snapshot", is[*provision.NoSnapshotError], exitInvalid},
 	{"no such provisioner", is[*provision.UnknownProvisionerError], exitInvalid},
 	{"nothing of that name to prune", is[*provision.UnknownNameError], exitInvalid},
+	{"a count for a box that is not meant", is[*provision.UnscaledError], exitInvalid},
 	{"no Envfile", is[*hostfs.NotFoundError], exitInvalid},
 	{"two Envfiles", is[*hostfs.BothError], exitInvalid},
 	{"a file that is too large", is[*hostfs.TooLargeError], exitInvalid},
@@ -101,6 +103,7 @@ var exitCodes = []struct {
 	{"declined", func(err error) bool { return errors.Is(err, provision.ErrDeclined) }, exitRefused},
 	{"more would be lost than confirmed", is[*apply.MoreLostError], exitRefused},
 	{"made by a newer envy", is[*resource.NewerSpecError], exitRefused},
+	{"a snapshot of a newer envy", is[*resource.NewerSnapshotError], exitRefused},
 	{"nobody to ask", func(err error) bool { return errors.Is(err, term.ErrNoTerminal) }, exitRefused},
 	{"a plan with a refusal", func(err error) bool {
 		var p *provision.ProblemsError

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 
@@ -154,6 +155,23 @@ func (h *host) Listeners() []plan.PortTaken {
 		taken = append(taken, plan.PortTaken{Port: int(l.Port), Protocol: string(l.Protocol), Address: l.Addr.String()})
 	}
 	return taken
+}
+
+// Program implements provision.Host.
+func (h *host) Program(l plan.PortTaken) string {
+	ports, err := hostfs.OpenPorts()
+	if err != nil {
+		return ""
+	}
+	for _, x := range ports.Listeners() {
+		if int(x.Port) != l.Port || string(x.Protocol) != l.Protocol || x.Addr.String() != l.Address {
+			continue
+		}
+		if p, ok := ports.Holder(x); ok {
+			return fmt.Sprintf("%s (process %d)", p.Name, p.PID)
+		}
+	}
+	return ""
 }
 
 // files gives the language its files.

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -69,7 +68,7 @@ func (a *app) describe(err error) diag.List {
 	if problems := (*provision.ProblemsError)(nil); errors.As(err, &problems) {
 		return a.problems(problems.Plan.Problems)
 	}
-	for _, describe := range []func(error) (diag.Diagnostic, bool){own, ofBootstrap, ofHost, ofUseCase, ofApply, ofEngine} {
+	for _, describe := range []func(error) (diag.Diagnostic, bool){own, ofBootstrap, ofHost, ofSnapshots, ofUseCase, ofApply, ofEngine} {
 		if d, ok := describe(err); ok {
 			return diag.List{d}
 		}
@@ -137,6 +136,7 @@ func ofHost(err error) (d diag.Diagnostic, ok bool) {
 func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 	var refused *provision.RefusedError
 	var noBox *provision.NoBoxError
+	var unscaled *provision.UnscaledError
 	var noProvisioner *provision.UnknownProvisionerError
 	var unknown *provision.UnknownNameError
 	var state *provision.StateError
@@ -149,6 +149,8 @@ func ofUseCase(err error) (d diag.Diagnostic, ok bool) {
 		return diag.Diagnostic{Class: diag.Refused, Summary: strings.TrimSuffix(summary, ":"), Detail: detail, Hint: refused.Hint}, true
 	case errors.As(err, &noBox):
 		return noSuchBox(noBox), true
+	case errors.As(err, &unscaled):
+		return diag.Diagnostic{Summary: err.Error(), Hint: "name it too: envy up --scale " + fmt.Sprintf("%s=%d %s", unscaled.Box, unscaled.Count, unscaled.Box)}, true
 	case errors.As(err, &noProvisioner):
 		return diag.Diagnostic{Summary: err.Error(), Hint: "--only takes the labels of provision blocks of the boxes that are meant"}, true
 	case errors.As(err, &unknown):
@@ -346,31 +348,10 @@ func (a *app) problems(problems []plan.Problem) diag.List {
 		if p.Refused {
 			d.Class = diag.Refused
 		}
-		if p.Clash != nil && p.Detail == "" {
-			d.Detail = portHolder(p.Clash.Port)
-		}
 		a.pointAt(&d, p.Origin)
 		list = append(list, d)
 	}
 	return list
-}
-
-// portHolder names the program that listens on a port, where the caller may see it.
-func portHolder(port int) string {
-	ports, err := hostfs.OpenPorts()
-	if err != nil {
-		return ""
-	}
-	for _, proto := range []hostfs.Protocol{hostfs.TCP, hostfs.UDP} {
-		l, taken := ports.Taken(proto, netip.IPv4Unspecified(), uint16(port))
-		if !taken {
-			continue
-		}
-		if h, ok := ports.Holder(l); ok {
-			return fmt.Sprintf("It is held by %s (process %d).", h.Name, h.PID)
-		}
-	}
-	return ""
 }
 
 // pointAt gives a diagnostic the line that asked for what failed, with its text.

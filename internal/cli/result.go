@@ -82,12 +82,15 @@ type changesJSON struct {
 	Changed []string          `json:"changed"`           // addresses: box.web
 	Kept    []string          `json:"kept"`              // volumes that stay
 	Timings *view.TimingsJSON `json:"timings,omitempty"` // with --timings
+	// KeptSnapshots stay too.
+	KeptSnapshots []string `json:"kept_snapshots,omitempty"`
 }
 
 // showDone says which boxes a command changed.
 func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 	r := changesJSON{
 		Format: "envy.changes", Version: resultVersion, Command: command, Changed: []string{}, Kept: append([]string{}, p.Kept...), Timings: s.view.Times(),
+		KeptSnapshots: p.KeptSnapshots,
 	}
 	var names []string
 	for _, c := range p.Changes {
@@ -95,7 +98,7 @@ func (s *session) showDone(command, verb, nothing string, p *plan.Plan) error {
 			continue
 		}
 		r.Changed = append(r.Changed, c.Address.String())
-		if a := c.Address; a.Kind == resource.KindBox || a.Kind == resource.KindProvision {
+		if a := c.Address; a.Kind == resource.KindBox || a.Kind == resource.KindProvision || a.Kind == resource.KindSnapshot {
 			_, name, _ := strings.Cut(a.String(), ".") // web, web.run-3f2a1c, web.deps
 			names = append(names, name)
 		}

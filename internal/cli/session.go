@@ -54,6 +54,7 @@ type session struct {
 	renews    bool             // a lock that cannot be read counts as none: it is written anew
 	pushed    []lock.Image     // to the team's cache, by the recipe's tag
 	muted     bool             // what is wrong with the Envfile was told
+	scale     map[string]int   // counts that were typed, by box
 	times     *timing.Recorder // with --timings
 	began     time.Time
 	offline   bool // nothing is fetched: the command needs the Envfile for a warning only

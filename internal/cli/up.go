@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +29,7 @@ func upFlags() []cli.Flag {
 		toggle("recreate", "replace the boxes even if nothing changed"),
 		toggle("build", "build images anew"),
 		toggle("bootstrap", "make base images that cannot be pulled from packages, where that can be"),
+		&cli.StringSliceFlag{Name: "scale", Usage: "how many replicas of a box there are for now, whatever its count: `BOX=N`"},
 	}
 }
 
@@ -43,6 +46,10 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 		Boxes: names, Recreate: c.Bool("recreate"), NoProvision: c.Bool("no-provision"), Provision: c.Bool("provision"),
 		Build: c.Bool("build"), Bootstrap: c.Bool("bootstrap"), Parallel: c.Int("parallel"), Timeout: c.Duration("timeout"),
 	}
+	var err error
+	if o.Scale, err = scaleOf(c.StringSlice("scale")); err != nil {
+		return o, err
+	}
 	switch {
 	case dashed:
 		return o, &usageError{text: "envy " + c.Command.Name + " runs no command: take the -- away", hint: "envy ssh and envy exec run one"}
@@ -54,6 +61,20 @@ func upOptions(c *cli.Context) (provision.UpOptions, error) {
 		return o, &usageError{text: "--timeout needs a time, as 90s or 5m"}
 	}
 	return o, nil
+}
+
+// scaleOf reads counts of --scale; of two for a box the later one wins.
+func scaleOf(words []string) (map[string]int, error) {
+	out := map[string]int{}
+	for _, w := range words {
+		box, count, _ := strings.Cut(w, "=")
+		n, err := strconv.Atoi(count)
+		if err != nil || box == "" {
+			return nil, &usageError{text: "--scale " + w + ": write --scale BOX=N", hint: "as in: envy up --scale web=3"}
+		}
+		out[box] = n
+	}
+	return out, nil
 }
 
 func (a *app) upCommand() *cli.Command {
@@ -68,7 +89,7 @@ func (a *app) upCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
-		o.Push = c.Bool("push")
+		o.Push, s.scale = c.Bool("push"), o.Scale
 		s.measure(c, o.Build)
 		confirm := s.confirmLoss
 		if file := c.String("plan"); file != "" {
@@ -201,7 +222,7 @@ func (a *app) planCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
-		o.Pull = c.Bool("pull")
+		o.Pull, s.scale = c.Bool("pull"), o.Scale
 		p, err := s.plan(ctx, o, c.String("out"))
 		if err != nil {
 			return err
@@ -236,11 +257,6 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 	p, err := provision.MakePlan(ctx, env, project, o)
 	if err := errors.Join(err, s.settle()); err != nil {
 		return nil, err
-	}
-	for i, x := range p.Problems {
-		if x.Clash != nil && x.Detail == "" {
-			p.Problems[i].Detail = portHolder(x.Clash.Port)
-		}
 	}
 	s.view.PlanHeader(p.Project, s.about.Version, s.about.Endpoint)
 	s.view.PlanLock(s.lockFiles.name, s.lockChanges(ctx, project))
@@ -283,6 +299,9 @@ func flagsOf(o provision.UpOptions) string {
 		if f.set {
 			words += " --" + f.name
 		}
+	}
+	for _, box := range slices.Sorted(maps.Keys(o.Scale)) {
+		words += fmt.Sprintf(" --scale %s=%d", box, o.Scale[box])
 	}
 	for _, b := range o.Boxes {
 		words += " " + b

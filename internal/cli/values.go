@@ -33,7 +33,7 @@ func (s *session) values(p *place) (config.Values, error) {
 			UID: p.caller.UID, GID: p.caller.GID, OS: runtime.GOOS, Arch: runtime.GOARCH,
 			CPUs: p.machine.CPUs, Memory: int64(p.machine.Memory),
 		},
-		Checkout: p.identity.Checkout, Broad: p.checkout.Broad(), Sockets: sync.OnceValue(func() []string { return s.sockets(p) }),
+		Scale: s.scale, Checkout: p.identity.Checkout, Broad: p.checkout.Broad(), Sockets: sync.OnceValue(func() []string { return s.sockets(p) }),
 	}
 	for _, text := range slices.Backward(s.g.vars) { // of two, the later one wins, as in Terraform
 		name, value, ok := strings.Cut(text, "=")

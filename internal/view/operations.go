@@ -27,6 +27,8 @@ var operations = map[plan.Op]operation{
 	plan.OpRemoveNetwork: {verb: "remove", doing: "removing", did: "removed"},
 	plan.OpCreateVolume:  {verb: "create", doing: "creating", did: "created"},
 	plan.OpRemoveVolume:  {verb: "remove", doing: "removing", did: "removed"},
+	plan.OpCopyVolume:    {verb: "copy", doing: "copying", did: "copied", long: true},
+	plan.OpRemoveImage:   {verb: "remove the image of", doing: "removing the image", aside: true},
 	plan.OpCreateBox:     {verb: "create", doing: "creating", did: "created"},
 	plan.OpCopyIn:        {verb: "copy", doing: "copying a share in", did: "share copied in", long: true},
 	plan.OpStart:         {verb: "start", doing: "starting", did: "started"},
@@ -44,6 +46,7 @@ var operations = map[plan.Op]operation{
 	plan.OpWaitHealthy:   {verb: "wait for health", doing: "waiting for health", did: "healthy", long: true},
 	plan.OpWaitExit:      {verb: "run", doing: "waiting for its end", did: "ended well", long: true},
 	"bootstrap":          {verb: "bootstrap", doing: "bootstrapping", did: "made", long: true}, // no step of a plan's
+	"commit":             {verb: "save", doing: "saving", did: "saved", long: true},
 	"package":            {verb: "package", doing: "packing", did: "packed", long: true},
 	"copy":               {verb: "copy", doing: "copying", did: "copied"},
 	"cache":              {verb: "team cache", doing: "asking the team cache", did: "asked the team cache", long: true},
@@ -85,7 +88,7 @@ func nameOf(subject string) name {
 	case resource.KindProvision:
 		box, label, _ := strings.Cut(rest, ".")
 		return name{who: box, label: label}
-	case resource.KindImage, resource.KindNetwork, resource.KindVolume, resource.KindShare:
+	case resource.KindImage, resource.KindNetwork, resource.KindVolume, resource.KindShare, resource.KindSnapshot:
 		return name{who: kind + " " + rest}
 	}
 	return name{who: subject}

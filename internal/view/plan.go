@@ -170,6 +170,7 @@ type PlanJSON struct {
 	Steps      []plan.Step    `json:"steps"`
 	Notes      []string       `json:"notes"`
 	Kept       []string       `json:"kept"`
+	Snapshots  []string       `json:"kept_snapshots,omitempty"`
 	Problems   []plan.Problem `json:"problems"`
 	Unresolved bool           `json:"unresolved"` // more is known after the images were pulled or built
 	Gate       []GateEntry    `json:"gate"`       // what the Envfile reaches outside the project
@@ -186,7 +187,7 @@ type EngineJSON struct {
 func (v *View) planJSON(p *plan.Plan) PlanJSON {
 	j := PlanJSON{
 		Format: "envy.plan", Version: PlanVersion, Project: p.Project, Changed: !p.Empty(), Summary: totals(p),
-		Changes: shownChanges(p), Steps: list(p.Steps), Notes: list(p.Notes), Kept: list(p.Kept), Problems: list(p.Problems),
+		Changes: shownChanges(p), Steps: list(p.Steps), Notes: list(p.Notes), Kept: list(p.Kept), Snapshots: p.KeptSnapshots, Problems: list(p.Problems),
 		Unresolved: p.Unresolved, Gate: list(v.gate.Entries), Trusted: !v.gate.Asks(), Lock: list(v.locked.changes),
 	}
 	if v.header.endpoint != "" {

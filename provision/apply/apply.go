@@ -22,6 +22,7 @@ import (
 type Engine interface {
 	driver.Mutator
 	driver.Images
+	driver.Snapshotter
 	driver.Inside
 	driver.Inspector
 	driver.Logger

@@ -16,13 +16,14 @@ import (
 // believes stay one; long ones are (§5).
 func (r *runner) do(ctx context.Context, s plan.Step) error {
 	switch s.Op {
-	case plan.OpPull, plan.OpLoad, plan.OpBuild, plan.OpBuildLayers, plan.OpProvision, plan.OpWaitHealthy, plan.OpWaitExit, plan.OpCopyIn:
+	case plan.OpPull, plan.OpLoad, plan.OpBuild, plan.OpBuildLayers, plan.OpProvision, plan.OpWaitHealthy, plan.OpWaitExit, plan.OpCopyIn, plan.OpCopyVolume:
 		return r.long(ctx, s)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.shortLimit(s))
 	defer cancel()
 	switch s.Op {
-	case plan.OpClaim, plan.OpCreateNetwork, plan.OpRemoveNetwork, plan.OpCreateVolume, plan.OpRemoveVolume, plan.OpConnect, plan.OpDisconnect:
+	case plan.OpClaim, plan.OpCreateNetwork, plan.OpRemoveNetwork, plan.OpCreateVolume, plan.OpRemoveVolume, plan.OpConnect, plan.OpDisconnect,
+		plan.OpRemoveImage:
 		return r.surroundings(ctx, s)
 	}
 	return r.box(ctx, s)
@@ -50,6 +51,9 @@ func (r *runner) long(ctx context.Context, s plan.Step) error {
 		return r.provision(ctx, s)
 	case plan.OpCopyIn:
 		return r.copyIn(ctx, s)
+	case plan.OpCopyVolume:
+		_, err := r.engine.CopyVolume(ctx, driver.VolumeCopy(*s.VolumeCopy))
+		return err
 	}
 	limit := r.limit(s)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{Limit: limit})
@@ -187,6 +191,8 @@ func (r *runner) surroundings(ctx context.Context, s plan.Step) error {
 		return nil
 	case plan.OpRemoveVolume:
 		return r.engine.RemoveVolume(ctx, s.Name)
+	case plan.OpRemoveImage:
+		return r.engine.RemoveImage(ctx, s.Name)
 	case plan.OpCreateNetwork:
 		n := s.Network
 		id, err := r.engine.CreateNetwork(ctx, driver.NewNetwork{Name: n.Name, Internal: n.Internal, IPv6: n.IPv6, Subnets: n.Subnets, Labels: n.Labels})
@@ -271,7 +277,7 @@ func (r *runner) create(ctx context.Context, s plan.Step) error {
 	id, err := r.engine.CreateBox(ctx, driver.NewBox{
 		Name: s.Target.Name, Hostname: c.Wanted.Hostname, Image: c.Image, Fact: c.Fact, Spec: c.Spec, Labels: c.Labels,
 		Secrets: c.Wanted.Secrets, Volumes: c.Volumes, Networks: nets, Aliases: c.Aliases, Peer: r.peer(c.Peer), Gate: c.Gate,
-		GitSafe: c.GitSafe,
+		GitSafe: c.GitSafe, Life: c.Life, Kept: c.Kept,
 	})
 	if err != nil {
 		return err

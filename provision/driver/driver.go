@@ -23,6 +23,7 @@ type Engine interface {
 	Publisher
 	Importer
 	Mover
+	Snapshotter
 	Inside
 	Execer
 	Logger
@@ -63,6 +64,8 @@ type PortHolder struct {
 	Address  string
 	Holder   string // container name
 	ID       string
+	Owner    resource.Owner // whose its labels say it is; zero for foreign ones
+	Compose  string         // the Compose project in its labels
 }
 
 // Inspector answers the planner's questions about one object.
@@ -176,6 +179,8 @@ type NewBox struct {
 	Peer     string   // container that network_mode box:NAME names
 	Gate     bool     // the command waits for Release
 	GitSafe  []string // share targets for git's safe.directory
+	Life     string   // whose file system Image holds, as Detail gave it: the record in it is this box's; "" begins anew
+	Kept     []string // targets of volumes that get nothing of what Image has there, not even where they are empty
 	Run      *Override
 }
 

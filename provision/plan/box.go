@@ -230,12 +230,13 @@ func (p *planner) idleNote(w resource.BoxWanted) {
 	}
 }
 
-// removed plans what the Envfile no longer names, dependents first.
+// removed plans what the Envfile no longer names, dependents first. An up that is about some boxes removes of others
+// nothing, and of those only what a typed count leaves over.
 func (p *planner) removed() {
 	var gone []*resource.BoxObserved
 	for _, key := range sortedKeys(p.now) {
 		n := p.now[key]
-		if _, wanted := p.wanted[key]; wanted || n.bad {
+		if _, wanted := p.wanted[key]; wanted || n.bad || p.in.Options.Only != nil && !slices.Contains(p.in.Options.Scaled, key.Box) {
 			continue
 		}
 		for _, b := range append([]*resource.BoxObserved{n.final, n.fresh, n.old}, n.extra...) {
@@ -255,12 +256,29 @@ func (p *planner) removed() {
 			if !ok {
 				return 0
 			}
-			return p.removeBox(resource.Address{Kind: resource.KindBox, Box: b.Key().ReplicaName(meta(b).Counted)}, b, "no longer in the Envfile", loss, needs...)
+			return p.removeBox(resource.Address{Kind: resource.KindBox, Box: b.Key().ReplicaName(meta(b).Counted)}, b, p.goneReason(b), loss, needs...)
 		},
 	}
 	for _, b := range gone {
 		down.of(b)
 	}
+}
+
+// goneReason tells a replica too many from a box that the Envfile no longer has.
+func (p *planner) goneReason(b *resource.BoxObserved) string {
+	wanted := 0
+	for _, w := range p.in.Desired.Boxes {
+		if w.Key.Box == b.Owner.Box {
+			wanted++
+		}
+	}
+	switch {
+	case wanted > 0:
+		return fmt.Sprintf("the count of %s is %d", b.Owner.Box, wanted)
+	case slices.Contains(p.in.Options.Scaled, b.Owner.Box):
+		return "the count of " + b.Owner.Box + " is 0"
+	}
+	return "no longer in the Envfile"
 }
 
 // leftovers removes throw-away boxes whose client is gone.

@@ -15,6 +15,7 @@ import (
 // the world stands in the plan's Problems. Same input, same plan.
 func Diff(in Input) Result {
 	p := newPlanner(in)
+	p.unfinishedRestore()
 	p.claim()
 	p.networks()
 	for _, w := range in.Desired.Boxes {
@@ -22,11 +23,12 @@ func Diff(in Input) Result {
 			p.box(w)
 		}
 	}
+	p.removed()
 	if in.Options.Only == nil {
-		p.removed()
 		p.staleNetworks()
 	}
 	p.leftovers()
+	p.leavings()
 	p.kept()
 	p.portClashes()
 	p.crowdedNetworks()
@@ -100,13 +102,13 @@ func newPlanner(in Input) *planner {
 	for _, i := range in.Desired.Images {
 		p.images[i.ID] = &imageState{wanted: i, fact: in.Images[i.Reference]}
 	}
-	p.selected = selection(in.Desired.Boxes, in.Options.Only)
+	p.selected = Selection(in.Desired.Boxes, in.Options.Only)
 	p.group()
 	return p
 }
 
-// selection is the boxes that an up is about: the named ones and what they depend on, or all that start by themselves.
-func selection(boxes []resource.BoxWanted, only []resource.Key) map[resource.Key]bool {
+// Selection is the boxes that an up is about: the named ones and what they depend on, or all that start by themselves.
+func Selection(boxes []resource.BoxWanted, only []resource.Key) map[resource.Key]bool {
 	out := map[resource.Key]bool{}
 	byKey := map[resource.Key]resource.BoxWanted{}
 	var visit func(k resource.Key)

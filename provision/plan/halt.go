@@ -19,6 +19,7 @@ type Scope struct {
 	Answers  Answers
 	AskLoss  bool // destroy: say what would be lost
 	Kill     bool // halt: do not wait for the boxes to stop by themselves
+	Images   []SnapshotImage
 }
 
 type scopePlanner struct {
@@ -180,7 +181,7 @@ func (p *scopePlanner) destroyNetworks(needs []int) {
 
 func (p *scopePlanner) destroyVolumes(needs []int) {
 	var claims []resource.VolumeObserved
-	kept := 0
+	kept := p.destroySnapshots(needs)
 	for _, v := range p.s.Observed.Volumes {
 		key := resource.Key{Box: v.Owner.Box, Index: v.Owner.Index}
 		switch {

@@ -36,6 +36,8 @@ type Plan struct {
 	Notes   []string `json:"notes,omitempty"`
 	// Kept are volumes that nothing names any more; up never removes one.
 	Kept []string `json:"kept,omitempty"`
+	// KeptSnapshots are those that a destroy leaves, by name.
+	KeptSnapshots []string `json:"kept_snapshots,omitempty"`
 	// Unresolved: what an image says of itself is not known yet; after the image steps up plans again (§2, Mounts).
 	Unresolved bool `json:"unresolved,omitempty"`
 	// Problems stop up before anything is done: a taken name, a port clash. Plan shows them.
@@ -102,6 +104,8 @@ const (
 	OpRemoveNetwork Op = "remove-network"
 	OpCreateVolume  Op = "create-volume"
 	OpRemoveVolume  Op = "remove-volume"
+	OpCopyVolume    Op = "copy-volume"
+	OpRemoveImage   Op = "remove-image"
 	OpCreateBox     Op = "create-box"
 	OpCopyIn        Op = "copy-in"
 	OpStart         Op = "start"
@@ -139,20 +143,22 @@ type Step struct {
 	OnFail  []Undo           `json:"on_fail,omitempty"`
 
 	// Arguments, by Op; not part of a plan's JSON (their fingerprints are, through SpecHash and Name).
-	Create  *BoxCreate                `json:"-"`
-	Network *NetworkArgs              `json:"-"`
-	Volume  *VolumeArgs               `json:"-"`
-	Image   *resource.ImageWanted     `json:"-"`
-	Limits  *LimitArgs                `json:"-"`
-	Restart string                    `json:"-"`
-	Files   []resource.FileContent    `json:"-"`
-	Script  *resource.ProvisionScript `json:"-"`
-	Health  *resource.HealthSpec      `json:"-"`
-	Copy    *resource.MountSpec       `json:"-"`
-	Secrets []string                  `json:"-"` // sensitive values of the box, taken out of what it prints
-	Loss    *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
-	Diff    bool                      `json:"-"` // OpRelease: record which paths changed; files {} alone need no diff
-	Timeout int                       `json:"-"` // seconds; of waits and stops, 0 is the default
+	Create  *BoxCreate            `json:"-"`
+	Network *NetworkArgs          `json:"-"`
+	Volume  *VolumeArgs           `json:"-"`
+	Image   *resource.ImageWanted `json:"-"`
+	// VolumeCopy is of OpCopyVolume.
+	VolumeCopy *CopyArgs                 `json:"-"`
+	Limits     *LimitArgs                `json:"-"`
+	Restart    string                    `json:"-"`
+	Files      []resource.FileContent    `json:"-"`
+	Script     *resource.ProvisionScript `json:"-"`
+	Health     *resource.HealthSpec      `json:"-"`
+	Copy       *resource.MountSpec       `json:"-"`
+	Secrets    []string                  `json:"-"` // sensitive values of the box, taken out of what it prints
+	Loss       *resource.Loss            `json:"-"` // confirmed, for OpRecheckLoss
+	Diff       bool                      `json:"-"` // OpRelease: record which paths changed; files {} alone need no diff
+	Timeout    int                       `json:"-"` // seconds; of waits and stops, 0 is the default
 }
 
 // Undo is what is done, in order, when a step fails.
@@ -176,6 +182,13 @@ type BoxCreate struct {
 	Peer     Target
 	Gate     bool
 	GitSafe  []string
+	Life     string   // of the box whose file system Image holds
+	Kept     []string // targets of volumes that get nothing of the image's
+}
+
+// CopyArgs are the names of two volumes, and an image that the engine has.
+type CopyArgs struct {
+	From, To, Image string
 }
 
 // NetworkArgs are the arguments of network steps.
@@ -222,6 +235,7 @@ type Options struct {
 	Provision   bool     // run them all, whatever the record says
 	Build       bool     // build {} anew
 	Gone        []string // runs whose client is gone
+	Scaled      []string // labels of boxes whose count was typed: replicas beyond it go, also where Only names others
 }
 
 // QuestionKind is what a question asks.

@@ -12,7 +12,7 @@ func (p *planner) loss(b *resource.BoxObserved) (*resource.Loss, bool) {
 	if !p.ask(Question{Kind: AskLoss, Box: b.ID}) {
 		return nil, false
 	}
-	l := p.in.Answers.Losses[b.ID]
+	l := fromSnapshot(b, p.in.Answers.Losses[b.ID])
 	if l == nil || l.Count == 0 && !l.Unknown {
 		return nil, true
 	}

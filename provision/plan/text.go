@@ -31,6 +31,9 @@ func Text(p *Plan) []Line {
 	for _, k := range p.Kept {
 		out = append(out, Line{Text: "Kept: volume " + k + " (envy destroy --volumes removes it)"})
 	}
+	for _, k := range p.KeptSnapshots {
+		out = append(out, Line{Text: "Kept: snapshot " + k + " (envy destroy --volumes removes it, envy snapshot delete too)"})
+	}
 	for _, n := range p.Notes {
 		out = append(out, Line{Mark: "!", Text: "Note: " + n})
 	}
@@ -113,7 +116,7 @@ func changeLines(c Change, width int) []Line {
 		out = append(out, Line{"", fmt.Sprintf("         %-*s  %s", attrWidth, resource.KindProvision, strings.Join(c.Provisions, ", "))})
 	}
 	if l := c.Loss; l != nil {
-		out = append(out, Line{"!", "       ! " + LossText(*l, name)})
+		out = append(out, Line{"!", "       ! " + LossText(*l, name) + keepHint(c)})
 	}
 	for _, n := range c.Notes {
 		out = append(out, Line{"", "         " + n})

@@ -16,6 +16,7 @@ const (
 	KindBox       Kind = "box"
 	KindProvision Kind = "provision"
 	KindShare     Kind = "share"
+	KindSnapshot  Kind = "snapshot"
 )
 
 // Address names one thing of a project: box.web-2, provision.web-2.deps, volume.db.data, network.default.

@@ -64,5 +64,8 @@ func (c Checkout) Owners() []Owner {
 	for _, v := range c.Observed.Volumes {
 		all = append(all, v.Owner)
 	}
+	for _, v := range c.Observed.Snapshots {
+		all = append(all, v.Owner)
+	}
 	return all
 }

@@ -18,6 +18,9 @@ func Keyed(key []byte, value string) string {
 	return Digest(string(key))[:8] + ":" + hex.EncodeToString(mac.Sum(nil))
 }
 
+// IsKeyed reports whether a hash stands in for a sensitive value.
+func IsKeyed(hash string) bool { return hash == "" || strings.Contains(hash, ":") }
+
 // SameKey reports whether two hashes can be compared: plain ones always, keyed ones when they name one key.
 func SameKey(a, b string) bool {
 	ka, _, keyedA := strings.Cut(a, ":")

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -24,6 +23,12 @@ const (
 	LabelVersion  = "io.envy.version" // of the envy that made it
 	LabelRecipe   = "io.envy.recipe"  // on images: the ImageSpec they were made from
 	LabelAgent    = "io.envy.agent"   // on the agent's volume: its hash
+
+	// On what a snapshot is made of, and on the boxes that run from one.
+	LabelSnapshot     = "io.envy.snapshot"      // its name
+	LabelSnapshotRun  = "io.envy.snapshot-run"  // of the save, or restore, that made the object
+	LabelSnapshotPart = "io.envy.snapshot-part" // what the object is to it; empty on boxes
+	LabelSnapshotData = "io.envy.snapshot-data" // what else must be remembered, as versioned JSON
 
 	LabelComposeProject = "com.docker.compose.project"
 	LabelComposeService = "com.docker.compose.service"
@@ -54,6 +59,10 @@ type Owner struct {
 	Network  string
 	Run      string
 	Version  string
+
+	Snapshot     string
+	SnapshotRun  string
+	SnapshotPart SnapshotPart
 }
 
 // OwnerOf reads labels; absent ones are zero.
@@ -63,6 +72,7 @@ func OwnerOf(labels map[string]string) Owner {
 		Project: labels[LabelProject], Box: labels[LabelBox], Index: index, Checkout: labels[LabelCheckout],
 		HostID: labels[LabelHost], User: labels[LabelUser], Path: labels[LabelPath], Volume: labels[LabelVolume],
 		Network: labels[LabelNetwork], Run: labels[LabelRun], Version: labels[LabelVersion],
+		Snapshot: labels[LabelSnapshot], SnapshotRun: labels[LabelSnapshotRun], SnapshotPart: SnapshotPart(labels[LabelSnapshotPart]),
 	}
 }
 
@@ -76,6 +86,7 @@ func (id Identity) Labels(o Owner) map[string]string {
 		LabelProject: id.Project, LabelBox: o.Box, LabelIndex: index, LabelCheckout: id.Checkout, LabelHost: id.HostID,
 		LabelUser: id.User, LabelPath: id.Path, LabelVolume: o.Volume, LabelNetwork: o.Network, LabelRun: o.Run,
 		LabelSpec: "", LabelSpecHash: "", LabelVersion: o.Version, LabelRecipe: "", LabelAgent: "",
+		LabelSnapshot: o.Snapshot, LabelSnapshotRun: o.SnapshotRun, LabelSnapshotPart: string(o.SnapshotPart), LabelSnapshotData: "",
 	}
 }
 
@@ -130,8 +141,6 @@ func ClaimName(project string) string { return project + ".envy" }
 // ImageVolumeLabel is the label of the volume that stands for a VOLUME path of an image.
 func ImageVolumeLabel(path string) string { return Digest(path)[:6] }
 
-var suffixPattern = regexp.MustCompile(`^(new|old|[0-9a-f]{8}|run-[0-9a-f]{6})$`)
-
 // SplitName parts a container's name from its suffix. Box names hold no dot, so the last one decides; a name whose tail
 // is no suffix that envy gives is returned whole with ok false.
 func SplitName(name string) (base string, suffix Suffix, ok bool) {
@@ -139,11 +148,13 @@ func SplitName(name string) (base string, suffix Suffix, ok bool) {
 	if !dotted {
 		return name, SuffixNone, true
 	}
-	if !suffixPattern.MatchString(tail) {
+	if run, ok := strings.CutPrefix(tail, "run-"); tail != string(SuffixNew) && tail != string(SuffixOld) && !hexDigits(tail, 8) && !(ok && hexDigits(run, 6)) {
 		return name, SuffixNone, false
 	}
 	return base, Suffix(tail), true
 }
+
+func hexDigits(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
 
 // Bears reports whether a container's name is one that envy gives to the box its labels name, for the project's name of
 // then or of today, counted or not.

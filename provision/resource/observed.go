@@ -44,6 +44,7 @@ type Observed struct {
 	Boxes     []BoxObserved
 	Networks  []NetworkObserved
 	Volumes   []VolumeObserved
+	Snapshots []SnapshotVolume
 	Strangers []string
 }
 
@@ -130,6 +131,7 @@ type BoxDetail struct {
 	Running  bool
 	Started  time.Time
 	Finished time.Time // of the last run that ended; before Started too, where the engine's clock was set
+	Life     string    // tells the box's record from that of another container, "" where it has none
 }
 
 // NetworkJoinObserved is a connection with its aliases.

@@ -169,7 +169,7 @@ func TestLabelsAreComplete(t *testing.T) {
 	l := Identity{Checkout: "c", HostID: "h", User: "1", Path: "/p", Project: "shop"}.Labels(Owner{Box: "web", Index: 2, Version: "1"})
 	for _, key := range []string{
 		LabelProject, LabelBox, LabelIndex, LabelCheckout, LabelHost, LabelUser, LabelPath, LabelVolume, LabelNetwork, LabelRun, LabelSpec,
-		LabelSpecHash, LabelVersion, LabelRecipe, LabelAgent,
+		LabelSpecHash, LabelVersion, LabelRecipe, LabelAgent, LabelSnapshot, LabelSnapshotRun, LabelSnapshotPart, LabelSnapshotData,
 	} {
 		if _, ok := l[key]; !ok {
 			t.Errorf("label %s is not set: images and commits would pass theirs on", key)

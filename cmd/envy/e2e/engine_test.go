@@ -16,15 +16,25 @@ func TestEngineRestarts(t *testing.T) {
 	if control == "" || os.Getenv("ENVY_ENGINE_RESTARTS") == "" {
 		t.Skip("no engine that may be stopped; .ci/engine graph env ENVY_ENGINE_RESTARTS=1 go test … gives one")
 	}
+	inWay, number := listen(t)
 	p := newProject(t, fmt.Sprintf(`box "web" {
   image   = %q
   command = ["sh", "-c", "echo x >> /data/starts; sleep 1000"]
   restart = "always"
   volume "data" { target = "/data" }
   port "http" { guest = 80 }
+  port "auto" {
+    guest = 81
+    host  = %d
+    auto  = true
+  }
   provision "init" { run = "echo x >> /data/runs; sleep 5; echo x >> /data/done" }
 }
-`, tiny))
+box "plain" {
+  image = "%[1]s"
+  port "http" { guest = 80 }
+}
+`, tiny, number))
 	engine := func(verb string) {
 		t.Helper()
 		if out, err := exec.Command(control, verb).CombinedOutput(); err != nil {
@@ -63,7 +73,13 @@ func TestEngineRestarts(t *testing.T) {
 	engine("start")
 	p.ok("up")
 	p.quiet()
-	address := p.ok("port", "web", "http").stdout
+	address, was, plain := p.ok("port", "web", "http").stdout, p.published("web"), p.published("plain")
+	if strings.Contains(was, fmt.Sprintf(":%d", number)) {
+		t.Errorf("the auto port is taken, and was not moved: %s", was)
+	}
+	if err := inWay.Close(); err != nil {
+		t.Fatal(err)
+	}
 	starts := p.ok("exec", "web", "cat", "/data/starts").stdout
 	engine("stop")
 	engine("start")
@@ -77,6 +93,13 @@ func TestEngineRestarts(t *testing.T) {
 	}
 	if got := p.ok("port", "web", "http").stdout; got != address {
 		t.Errorf("the port moved from %s to %s", address, got)
+	}
+	if now := p.published("web"); now != was {
+		t.Errorf("the ports were %s, now they are %s", was, now)
+	}
+	p.ok("up") // one without a restart policy ended with the engine
+	if now := p.published("plain"); now != plain {
+		t.Errorf("the ports of a box that up started again were %s, now they are %s", plain, now)
 	}
 	p.quiet()
 }

@@ -26,7 +26,7 @@ var ErrNewer = errors.New("from a newer version of envy")
 
 // A Message is a value that is exchanged whole.
 type Message interface {
-	Boot | Exec | Files | Provision | Release | Health | Record | StatRequest | StatReply | Signal
+	Boot | Exec | Files | Provision | Release | Health | Record | StatRequest | StatReply | Signal | Mirror | Mirrored
 }
 
 // Encode gives a message its version and the same bytes for the same value,
@@ -47,7 +47,7 @@ func Encode[M Message](message M) ([]byte, error) {
 
 // Decode reads what Encode wrote. Anything over Limit, of a newer version or
 // followed by more is an error. Fields it does not know are one too, but in
-// answers (Record, StatReply), which an agent of another version may have given.
+// answers (Record, StatReply, Mirrored), which an agent of another version may have given.
 func Decode[M Message](data []byte) (M, error) {
 	var message M
 	if len(data) > Limit[M]() {
@@ -94,7 +94,7 @@ func Limit[M Message]() int {
 	switch any(message).(type) {
 	case Boot, Exec:
 		return maxArgument
-	case Provision, Health, Signal:
+	case Provision, Health, Signal, Mirror, Mirrored:
 		return maxLine
 	}
 	return maxMessage
@@ -107,7 +107,7 @@ type envelope[V any] struct {
 
 func lenient(message any) bool {
 	switch message.(type) {
-	case Record, StatReply:
+	case Record, StatReply, Mirrored:
 		return true
 	}
 	return false

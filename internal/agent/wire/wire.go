@@ -37,6 +37,13 @@ const (
 	VerbBaseline  = "baseline"  // stdout: Release, as it was recorded
 	VerbStat      = "stat"      // stdin: StatRequest; stdout: StatReply
 	VerbSignal    = "signal"    // stdin: Signal
+	VerbMirror    = "mirror"    // stdin: one line of Mirror, then the lifeline; stdout: Mirrored. In no box, but a container of its own
+)
+
+// Where a container that runs VerbMirror has its two volumes.
+const (
+	MirrorFrom = MountDir + ".from"
+	MirrorTo   = MountDir + ".to"
 )
 
 // MarkVariable marks for VerbSignal what an exec becomes, where the environment
@@ -201,6 +208,15 @@ type Health struct {
 type Signal struct {
 	Mark   string `json:"mark"`   // the value of the exec's MarkVariable
 	Signal string `json:"signal"` // as Boot.StopSignal
+}
+
+// Mirror makes what is mounted at MirrorTo what is mounted at MirrorFrom.
+type Mirror struct{}
+
+// Mirrored is what VerbMirror copied.
+type Mirrored struct {
+	Files int64 `json:"files"` // entries of every kind
+	Bytes int64 `json:"bytes"` // on the disk, holes left out
 }
 
 // Record is what the agent knows about its container. Times are nanoseconds

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,10 +22,15 @@ func (e *Engine) CreateBox(ctx context.Context, b driver.NewBox) (id string, err
 	if err != nil {
 		return "", err
 	}
-	c, err := newCreation(b, about, volume.name, randomHex(16))
+	c, err := newCreation(b, about, volume.name, cmp.Or(b.Life, randomHex(16)))
 	if err != nil {
 		return "", &driver.Error{Kind: driver.Invalid, Op: "create", Object: object, Text: err.Error(), Err: err}
 	}
+	blank, err := e.unsetBlank(ctx, b, c.config.Env)
+	if err != nil {
+		return "", e.classify(err, "create", object)
+	}
+	c.config.Env = append(c.config.Env, blank...)
 	made, err := e.api.ContainerCreate(ctx, c.config, c.host, c.network, c.platform, b.Name)
 	if err != nil {
 		return "", e.classify(err, "create", object)

@@ -298,20 +298,31 @@ func TestCallsOfObserve(t *testing.T) {
 	}
 	p := newProject(t, openEngine(t))
 	p.up(p.box(resource.BoxSpec{}))
-	fresh := openEngine(t, count)
-	mu.Lock()
-	calls = nil // openEngine's own
-	mu.Unlock()
-	fresh.pinged.done = false
-	seen, err := fresh.Observe(t.Context(), p.id)
-	if err != nil || len(seen.Boxes) != 1 {
-		t.Fatalf("%+v, %v", seen, err)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	slices.Sort(calls)
-	if want := []string{"GET /_ping", "GET /json", "GET /networks", "GET /volumes"}; !slices.Equal(calls, want) {
-		t.Errorf("calls %v, want %v", calls, want)
+	made := 1
+	for _, n := range []int{1, 5, 25} {
+		for ; made < n; made++ {
+			b := p.box(resource.BoxSpec{})
+			b.Name = fmt.Sprintf("%s-%d", b.Name, made+1)
+			b.Labels = p.id.Labels(resource.Owner{Box: "web", Index: made + 1})
+			if _, err := p.e.CreateBox(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fresh := openEngine(t, count)
+		mu.Lock()
+		calls = nil // openEngine's own
+		mu.Unlock()
+		fresh.pinged.done = false
+		seen, err := fresh.Observe(t.Context(), p.id)
+		if err != nil || len(seen.Boxes) != n {
+			t.Fatalf("%d boxes of %d, %v", len(seen.Boxes), n, err)
+		}
+		mu.Lock()
+		slices.Sort(calls)
+		if want := []string{"GET /_ping", "GET /json", "GET /networks", "GET /volumes"}; !slices.Equal(calls, want) {
+			t.Errorf("calls %v with %d boxes, want %v", calls, n, want)
+		}
+		mu.Unlock()
 	}
 }
 

@@ -106,6 +106,9 @@ func mountsOf(b driver.NewBox, about engineInfo, agentVolume string) ([]mount.Mo
 		}
 		if ok {
 			covered[path.Clean(one.Target)] = true
+			if one.Type == mount.TypeVolume && slices.Contains(b.Kept, m.Target) {
+				one.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+			}
 			out = append(out, one)
 		}
 	}

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // engineInfo is what envy wants to know of /info, which is too slow for anything but the making of boxes.
@@ -11,6 +12,8 @@ type engineInfo struct {
 	arch     string // as Go names it
 	rootless bool
 	remapped bool // userns-remap
+
+	containerd bool // images are in containerd's store
 }
 
 // about asks /info, once.
@@ -25,6 +28,9 @@ func (e *Engine) about(ctx context.Context) (engineInfo, error) {
 			arch:     goArch(info.Architecture),
 			rootless: slices.ContainsFunc(info.SecurityOptions, hasName("rootless")),
 			remapped: slices.ContainsFunc(info.SecurityOptions, hasName("userns")),
+			containerd: slices.ContainsFunc(info.DriverStatus, func(s [2]string) bool {
+				return s[0] == "driver-type" && strings.HasPrefix(s[1], "io.containerd.snapshotter")
+			}),
 		}, nil
 	})
 }

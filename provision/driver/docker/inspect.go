@@ -25,6 +25,7 @@ func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, err
 	d := resource.BoxDetail{
 		ID: got.ID, Memory: h.Memory, NanoCPUs: h.NanoCPUs, Restart: restartText(h.RestartPolicy),
 		ExitCode: s.ExitCode, OOM: s.OOMKilled, Error: s.Error, Running: s.Running, Started: engineTime(s.StartedAt), Finished: engineTime(s.FinishedAt),
+		Life: bootOfContainer(got.Config).ID,
 	}
 	for name, ep := range got.NetworkSettings.Networks {
 		d.Networks = append(d.Networks, resource.NetworkJoinObserved{

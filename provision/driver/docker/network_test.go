@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"io"
+	"net/http"
 	"net/netip"
 	"slices"
 	"testing"
@@ -47,5 +49,39 @@ func TestSaysPools(t *testing.T) {
 		if saysPools(text) != want {
 			t.Errorf("%q: want %t", text, want)
 		}
+	}
+}
+
+// An engine that was slow to take a removed container off its network is asked again; one whose container is there is not.
+func TestRemoveNetworkThatIsBeingLeft(t *testing.T) {
+	for _, tc := range []struct {
+		name, on string
+		refusals int
+		fails    bool
+	}{
+		{"nobody", `{}`, 2, false},
+		{"an endpoint that is going", `{"ep-1a2b": {"Name": "shop-web"}}`, 2, false},
+		{"a container", `{"1a2b": {"Name": "other"}}`, 2, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			removals := 0
+			e := openPartly(t, "/networks/n", func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet {
+					_, _ = io.WriteString(w, `{"Id": "n", "Name": "shop", "Containers": `+tc.on+`}`)
+					return
+				}
+				removals++
+				if removals <= tc.refusals {
+					w.WriteHeader(http.StatusForbidden)
+					_, _ = io.WriteString(w, `{"message": "error while removing network: network shop id n has active endpoints"}`)
+					return
+				}
+				w.WriteHeader(http.StatusNoContent)
+			})
+			err := e.RemoveNetwork(t.Context(), "n")
+			if (err != nil) != tc.fails || tc.fails && removals != 1 || !tc.fails && removals != tc.refusals+1 {
+				t.Errorf("%v after %d calls", err, removals)
+			}
+		})
 	}
 }

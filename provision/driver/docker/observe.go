@@ -92,7 +92,9 @@ func observed(about resource.Engine, all listings, id resource.Identity) resourc
 		owner := resource.OwnerOf(v.Labels)
 		switch {
 		case !id.Owns(owner):
-		case bearsVolume(id, v.Name, owner):
+		case owner.SnapshotPart != "" && v.Name == resource.SnapshotVolumeName(id, owner):
+			o.Snapshots = append(o.Snapshots, resource.SnapshotVolume{Name: v.Name, Owner: owner, Data: v.Labels[resource.LabelSnapshotData]})
+		case owner.SnapshotPart == "" && bearsVolume(id, v.Name, owner):
 			o.Volumes = append(o.Volumes, resource.VolumeObserved{Name: v.Name, Owner: owner})
 		default:
 			o.Strangers = append(o.Strangers, v.Name)
@@ -102,6 +104,7 @@ func observed(about resource.Engine, all listings, id resource.Identity) resourc
 	slices.SortFunc(o.Boxes, func(a, b resource.BoxObserved) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(o.Networks, olderNetwork)
 	slices.SortFunc(o.Volumes, func(a, b resource.VolumeObserved) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(o.Snapshots, func(a, b resource.SnapshotVolume) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(o.Strangers)
 	return o
 }
@@ -213,6 +216,7 @@ func (e *Engine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error
 			if p.PublicPort != 0 {
 				out = append(out, driver.PortHolder{
 					Port: p.PublicPort, Protocol: p.Type, Address: p.IP, Holder: c.name(), ID: c.ID,
+					Owner: resource.OwnerOf(c.Labels), Compose: c.Labels[resource.LabelComposeProject],
 				})
 			}
 		}

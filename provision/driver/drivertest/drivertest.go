@@ -112,6 +112,7 @@ func groups() []group {
 		{"Publish", publishTests()},
 		{"Import", importTests()},
 		{"Move", moveTests()},
+		{"Snapshots", snapshotTests()},
 		{"Missing", missingTests()},
 	}
 }

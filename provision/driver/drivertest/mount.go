@@ -25,7 +25,10 @@ func withVolume(name, target string, readOnly bool) func(*driver.NewBox) {
 		n.Spec.Mounts = append(n.Spec.Mounts, resource.MountSpec{
 			Type: resource.MountVolume, Source: "data", Target: target, ReadOnly: readOnly, Shared: true, Name: "data",
 		})
-		n.Volumes = map[string]string{target: name}
+		if n.Volumes == nil {
+			n.Volumes = map[string]string{}
+		}
+		n.Volumes[target] = name
 	}
 }
 

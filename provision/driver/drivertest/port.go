@@ -51,7 +51,9 @@ func published(net driver.NetworkRef, host int) func(*driver.NewBox) {
 
 func testPublished(b *bench) {
 	port := b.freePort()
-	id := b.up("web", published(b.network("default"), port))
+	id := b.up("web", published(b.network("default"), port), func(n *driver.NewBox) {
+		n.Spec.Labels = resource.StrMap{resource.LabelComposeProject: "composed"}
+	})
 	for _, when := range []string{"first", "second"} {
 		got := b.box(id).Ports
 		if len(got) != 1 || got[0].Host != port || got[0].Guest != 8080 {
@@ -66,9 +68,13 @@ func testPublished(b *bench) {
 	holders, err := b.d.PublishedPorts(b.ctx)
 	b.must(err)
 	for _, h := range holders {
-		if h.Port == port && h.ID == id && h.Holder == resource.BoxName(b.project, "web") {
-			return
+		if h.Port != port || h.ID != id {
+			continue
 		}
+		if h.Holder != resource.BoxName(b.project, "web") || !b.id.Owns(h.Owner) || h.Owner.Box != "web" || h.Compose != "composed" {
+			b.Errorf("port %d is held by %+v", port, h)
+		}
+		return
 	}
 	b.Errorf("port %d is not among the published %+v", port, holders)
 }

@@ -49,7 +49,10 @@ func (s *state) create(n driver.NewBox, now time.Time) (*box, error) {
 		ID: id, Seq: seq, Name: n.Name, Hostname: n.Hostname, Created: now, ImageRef: n.Image, ImageID: img.Fact.ID, Spec: n.Spec,
 		Labels: maps.Clone(img.Fact.Labels), Secrets: maps.Clone(n.Secrets), Volumes: maps.Clone(n.Volumes), Peer: n.Peer,
 		Gate: n.Gate, Run: n.Run, State: resource.StateCreated, Memory: n.Spec.Memory, NanoCPUs: n.Spec.NanoCPUs,
-		Restart: n.Spec.Restart, Layer: map[string]*file{},
+		Restart: n.Spec.Restart, Life: n.Life, Layer: map[string]*file{},
+	}
+	if img.Of != nil && img.Of.Life == n.Life { // a record of another box is dropped
+		b.Record, b.Written = cloned(img.Of.Record), maps.Clone(img.Of.Written)
 	}
 	if b.Hostname == "" {
 		b.Hostname = id[:12]
@@ -64,7 +67,7 @@ func (s *state) create(n driver.NewBox, now time.Time) (*box, error) {
 	if missing := b.missingSource(); missing != "" {
 		return nil, fail(driver.Invalid, "create", what, "invalid mount config for type \"bind\": bind source path does not exist: "+missing)
 	}
-	s.mountVolumes(b, img)
+	s.mountVolumes(b, img, n.Kept)
 	b.Agent = s.agentVolume(now)
 	s.Boxes[id] = b
 	s.emit(b, "create", now)
@@ -124,7 +127,7 @@ func (s *state) joinAll(b *box, n driver.NewBox) error {
 
 // mountVolumes makes volumes that are missing, as engines do, without labels; a new one gets what the image has at its
 // target. VOLUME paths of the image that nothing is mounted on get an anonymous one.
-func (s *state) mountVolumes(b *box, img *image) {
+func (s *state) mountVolumes(b *box, img *image, kept []string) {
 	if b.Volumes == nil {
 		b.Volumes = map[string]string{}
 	}
@@ -141,7 +144,7 @@ func (s *state) mountVolumes(b *box, img *image) {
 			v = &volume{Name: name}
 			s.Volumes[name] = v
 		}
-		if len(v.Files) > 0 {
+		if len(v.Files) > 0 || slices.Contains(kept, target) {
 			continue
 		}
 		for p, f := range img.Files {

@@ -29,7 +29,7 @@ func (c Call) String() string {
 func (c Call) Mutates() bool {
 	switch c.Method {
 	case "Ping", "Observe", "Everywhere", "DiskUse", "Names", "PublishedPorts", "Events", "Detail", "Record", "Changes", "Stat", "Size", "Image",
-		"PackageManager", "Architecture", "SaveImage", "NamedImages", "WaitHealthy", "WaitExit", "Logs", "LookUp", "CopyOut", "Usage", "Processes",
+		"PackageManager", "Architecture", "SaveImage", "NamedImages", "OwnedImages", "WaitHealthy", "WaitExit", "Logs", "LookUp", "CopyOut", "Usage", "Processes",
 		"Close":
 		return false
 	}
@@ -260,6 +260,18 @@ func (i *intercepted) LoadImage(ctx context.Context, r io.Reader) error {
 
 func (i *intercepted) NamedImages(ctx context.Context, prefix string) ([]driver.NamedImage, error) {
 	return value(ctx, i, "NamedImages", prefix, func(ctx context.Context) ([]driver.NamedImage, error) { return i.next.NamedImages(ctx, prefix) })
+}
+
+func (i *intercepted) CommitBox(ctx context.Context, c driver.Commit) (driver.Committed, error) {
+	return value(ctx, i, "CommitBox", c.ID, func(ctx context.Context) (driver.Committed, error) { return i.next.CommitBox(ctx, c) })
+}
+
+func (i *intercepted) CopyVolume(ctx context.Context, c driver.VolumeCopy) (int64, error) {
+	return value(ctx, i, "CopyVolume", c.To, func(ctx context.Context) (int64, error) { return i.next.CopyVolume(ctx, c) })
+}
+
+func (i *intercepted) OwnedImages(ctx context.Context, id resource.Identity) ([]driver.OwnedImage, error) {
+	return value(ctx, i, "OwnedImages", "", func(ctx context.Context) ([]driver.OwnedImage, error) { return i.next.OwnedImages(ctx, id) })
 }
 
 func (i *intercepted) WriteFiles(ctx context.Context, id string, files []resource.FileContent) error {

@@ -74,7 +74,9 @@ func (s *state) owned(id resource.Identity, now time.Time) resource.Observed {
 		owner := resource.OwnerOf(v.Labels)
 		switch {
 		case owner.Checkout != id.Checkout:
-		case id.Owns(owner) && bears(id, v.Name, owner, volumeNames):
+		case id.Owns(owner) && owner.SnapshotPart != "" && v.Name == resource.SnapshotVolumeName(id, owner):
+			r.Snapshots = append(r.Snapshots, resource.SnapshotVolume{Name: v.Name, Owner: owner, Data: v.Labels[resource.LabelSnapshotData]})
+		case id.Owns(owner) && owner.SnapshotPart == "" && bears(id, v.Name, owner, volumeNames):
 			r.Volumes = append(r.Volumes, resource.VolumeObserved{Name: v.Name, Owner: owner})
 		default:
 			r.Strangers = append(r.Strangers, v.Name)
@@ -179,7 +181,10 @@ func (e *Engine) PublishedPorts(ctx context.Context) ([]driver.PortHolder, error
 				continue
 			}
 			for _, p := range b.ports() {
-				r = append(r, driver.PortHolder{Port: p.Host, Protocol: p.Protocol, Address: p.Address, Holder: b.Name, ID: b.ID})
+				r = append(r, driver.PortHolder{
+					Port: p.Host, Protocol: p.Protocol, Address: p.Address, Holder: b.Name, ID: b.ID,
+					Owner: resource.OwnerOf(b.Labels), Compose: b.Labels[resource.LabelComposeProject],
+				})
 			}
 		}
 		return nil
@@ -197,7 +202,7 @@ func (e *Engine) Detail(ctx context.Context, id string) (resource.BoxDetail, err
 		}
 		r = resource.BoxDetail{
 			ID: b.ID, Memory: b.Memory, NanoCPUs: b.NanoCPUs, Restart: b.Restart, ExitCode: b.Code, Error: b.Error,
-			Running: b.up(), Started: b.Started, Finished: b.Finished,
+			Running: b.up(), Started: b.Started, Finished: b.Finished, Life: b.life(),
 		}
 		for _, j := range b.Joins {
 			r.Networks = append(r.Networks, resource.NetworkJoinObserved{

@@ -66,6 +66,7 @@ type box struct {
 	Health             resource.Health
 	Probe              time.Time `json:",omitzero"` // the next one
 	BadProbes          int       `json:",omitempty"`
+	Life               string    `json:",omitempty"` // of the box whose file system it has; "" is its own
 	Layer              map[string]*file
 	Tmpfs              map[string]map[string]*file `json:",omitempty"`
 	Record             resource.Record
@@ -112,7 +113,15 @@ type image struct {
 	Programs map[string]string `json:",omitempty"` // name → script
 	Users    map[string]int    `json:",omitempty"`
 	Denied   bool              `json:",omitempty"`
-	Created  time.Time         `json:",omitzero"` // of one that was built here
+	Created  time.Time         `json:",omitzero"`  // of one that was built here
+	Of       *kept             `json:",omitempty"` // the box that it was committed from
+}
+
+// kept is what the agent of a box left in an image of it.
+type kept struct {
+	Life    string
+	Record  resource.Record
+	Written map[string]time.Time `json:",omitempty"`
 }
 
 // file is a file or a directory; Gone hides one of the image's.
