@@ -32,7 +32,7 @@ func TestArrange(t *testing.T) {
 		"exec -- ls -la":                     "exec -- -- ls -la",
 		"run web sh -c true":                 "run -- web sh -c true",
 		"logs -f -n 5 web":                   "logs -f -n 5 -- web",
-		"sync save --format x":              "sync save --format x",
+		"sync save --format x":               "sync save --format x",
 		"-- up":                              "-- up",
 	} {
 		got := arrange(strings.Fields(typed), globalFlags(), a.commands())
