@@ -111,7 +111,9 @@ func (p *project) clean() {
 			p.t.Logf("log of %s:\n%s", id, p.docker("logs", "--tail", "20", id))
 		}
 	}
-	p.run("destroy", "--yes", "--volumes")
+	told := p.run("destroy", "--yes", "--volumes").stderr
+	// The engine's own fault, after many starts at once; envy says so, keeps the name, and destroys the rest.
+	miscounted := strings.Contains(told, "counts a container on it that is gone")
 	// Whatever envy left is a failure, and goes.
 	for kind, list := range map[string][]string{
 		"container": {"ps", "-aq"}, "network": {"network", "ls", "-q"}, "volume": {"volume", "ls", "-q"},
@@ -120,7 +122,11 @@ func (p *project) clean() {
 		if len(left) == 0 {
 			continue
 		}
-		p.t.Errorf("destroy --volumes left %s %v", kind, left)
+		if miscounted && len(left) == 1 && kind != "container" {
+			p.t.Logf("destroy --volumes left %s %v: the engine counts a container that is gone, and will until its restart", kind, left)
+		} else {
+			p.t.Errorf("destroy --volumes left %s %v", kind, left)
+		}
 		remove := []string{kind, "rm"}
 		if kind == "container" {
 			remove = []string{"rm", "-f"}
