@@ -41,6 +41,7 @@ func Layers() []Layer {
 		{Dir: "cmd/envy-agent", May: []string{"internal/agent", wire}, Reason: "a main that starts the agent, small enough to embed"},
 
 		{Dir: "provision/recipe", May: []string{resource, lazyre}, Reason: "pure: the recipe's hash must not depend on an engine"},
+		{Dir: "provision/dockerfile", May: []string{lazyre}, Reason: "what a Dockerfile starts from is text: no engine, no lock, no files"},
 		{Dir: plan, May: []string{resource}, Reason: "pure by the compiler: what plan shows is what up does"},
 		{Dir: driver, May: []string{resource, event, wire}, Reason: "what an engine must do is said without knowing one"},
 		{Dir: "provision/driver/docker", May: []string{driver, resource, event, wire, lazyre}, Reason: "an engine is one folder that knows only the contract"},
@@ -49,7 +50,7 @@ func Layers() []Layer {
 		{Dir: "provision/apply", May: []string{plan, driver, resource, event}, Reason: "it follows a plan and makes no decisions"},
 		{
 			Dir:    "provision",
-			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/recipe", plan, "provision/apply", "provision/graph", timing, driver, resource, event, diag, wire},
+			May:    []string{"config", "boxes", "boxes/archive", "boxes/bootstrap", "boxes/lock", "provision/dockerfile", "provision/recipe", plan, "provision/apply", "provision/graph", timing, driver, resource, event, diag, wire},
 			Reason: "the use cases speak to an engine through the contract, and to people through values",
 		},
 
