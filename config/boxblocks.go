@@ -14,6 +14,9 @@ import (
 
 func (r *boxReader) build(v values, at diag.Range) {
 	b := &Build{Dockerfile: v.str("dockerfile"), Target: v.str("target"), Args: v.pairs("args"), Range: at}
+	for _, name := range []string{"context", "dockerfile", "target", "args"} {
+		b.Parts = append(b.Parts, toRange(v.at(name)))
+	}
 	if b.Dockerfile == "" {
 		b.Dockerfile = "Dockerfile"
 	}

@@ -212,6 +212,7 @@ type Build struct {
 	Target     string
 	Args       []Pair // sorted
 	Range      diag.Range
+	Parts      []diag.Range // of the attributes: layers may have written them apart
 }
 
 // Path is a place on the host that a block names. Written is as it stands in the Envfile.

@@ -16,7 +16,6 @@ import (
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
-	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/resource"
 )
 
@@ -36,15 +35,19 @@ func pinned(reference, digest string) string { return reference + "@" + digest }
 // ownHost begins the names of images that are envy's own, which no registry has.
 const ownHost = "envy.local/"
 
-// Lockable reports whether the lock has something to say about the image of a box: a build has none, one that is written
-// with its digest says it itself, and one of an archive is its archive's.
+// Lockable reports whether the lock has something to say about the image of a box: of a build it has only what that starts from
+// ([BaseImages]), an image that is written with its digest says it itself, and one of an archive is its archive's.
 func Lockable(b *config.Box) bool {
-	return b.Build == nil && b.Image != "" && !strings.Contains(b.Image, "@") && !strings.HasPrefix(b.Image, ownHost)
+	return b.Build == nil && lockableName(b.Image)
 }
 
 // lockable is Lockable of what was lowered.
 func lockable(i resource.ImageWanted) bool {
-	return i.Build == nil && i.Archive == "" && !strings.Contains(i.Spec.Reference, "@") && !strings.HasPrefix(i.Spec.Reference, ownHost)
+	return i.Build == nil && i.Archive == "" && lockableName(i.Spec.Reference)
+}
+
+func lockableName(ref string) bool {
+	return ref != "" && !strings.Contains(ref, "@") && !strings.HasPrefix(ref, ownHost)
 }
 
 // settleImages finds out what the images that are not locked are: what the pull told, or, of one that was there before,
@@ -72,7 +75,7 @@ func (g *planning) settleImages(ctx context.Context) []lock.Image {
 		})
 	}
 	_ = owner.Wait() // none of them fails: what is not known is left out
-	var out []lock.Image
+	out := slices.Clone(g.bases)
 	for n := range g.desired.Images {
 		i := &g.desired.Images[n]
 		image, ok := found[i.Spec.Reference]
@@ -99,7 +102,7 @@ func (g *planning) origin(ctx context.Context, ref string, fact resource.ImageFa
 		case driver.Is(err, driver.NotFound): // engines give digests to what was merely loaded, too
 			return lock.Image{Reference: ref, Local: true}, true
 		case err != nil:
-			g.env.Sink.Send(event.Event{Kind: event.Note, Subject: "image." + ref, Text: "image " + ref + " is not locked: its registry does not confirm it; envy lock asks again"})
+			g.open(ref)
 			return lock.Image{}, false
 		}
 	}
@@ -152,7 +155,7 @@ func LockImages(ctx context.Context, env Env, p *Project) ([]lock.Image, error) 
 		return nil, err
 	}
 	var refs []resource.ImageWanted
-	for _, i := range desired.Images {
+	for _, i := range withBases(desired.Images) {
 		_, locked := p.Lock.FindImage(i.Spec.Reference)
 		same := func(r resource.ImageWanted) bool { return r.Spec.Reference == i.Spec.Reference }
 		if !locked && lockable(i) && !slices.ContainsFunc(refs, same) {
@@ -176,6 +179,20 @@ func LockImages(ctx context.Context, env Env, p *Project) ([]lock.Image, error) 
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// withBases are images with those that builds start from.
+func withBases(images []resource.ImageWanted) []resource.ImageWanted {
+	out := slices.Clone(images)
+	for _, i := range images {
+		if i.Build == nil {
+			continue
+		}
+		for _, f := range i.Build.From {
+			out = append(out, resource.ImageWanted{Spec: resource.ImageSpec{Reference: f.Reference, Platform: i.Spec.Platform}, Origin: i.Origin})
+		}
+	}
+	return out
 }
 
 func lockImage(ctx context.Context, env Env, i resource.ImageWanted) (lock.Image, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/provision/dockerfile"
 	"github.com/envyhq/envy/provision/recipe"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -28,14 +29,23 @@ type lowering struct {
 	diags   diag.List
 	out     resource.Desired
 	images  map[string]bool
-	builds  map[string]resource.BuildSpec // by context, dockerfile: hashed once
+	builds  map[string]builtFrom // by context, dockerfile: hashed once
+	locked  bool
+	from    map[string]string           // see Project
+	read    map[string]dockerfile.Bases // by Dockerfile, target and arguments: replicas have the same
+}
+
+// builtFrom is what was read of a build {}'s context.
+type builtFrom struct {
+	spec resource.BuildSpec
+	text string // of the Dockerfile
 }
 
 // lower is complete only without errors in the list. base names facts by reference, as far as they are known.
 func lower(ctx context.Context, env Env, p *Project) (resource.Desired, diag.List) {
 	l := &lowering{
 		host: env.Host, holding: env.holding, key: env.Key, caller: p.Values.Host, project: p.Config, images: map[string]bool{},
-		builds: map[string]resource.BuildSpec{}, lock: p.Lock,
+		builds: map[string]builtFrom{}, lock: p.Lock, locked: p.Locked, from: p.from, read: map[string]dockerfile.Bases{},
 		out: resource.Desired{
 			Identity: p.Identity, Name: p.Config.Name, Version: env.Version,
 		},
@@ -266,16 +276,15 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 		help = "context is a folder of the definition's own files with a Dockerfile in it; dockerfile is relative to it"
 	}
 	key := wanted.Definition + "\x00" + wanted.Dir + "\x00" + x.Dockerfile
-	spec, known := l.builds[key]
+	read, known := l.builds[key]
 	if !known {
 		c, err := contextOf(l.host, l.project, x)
 		if err == nil {
-			spec.Context, err = c.Hash(ctx)
+			read.spec.Context, err = c.Hash(ctx)
 		}
 		if err == nil {
-			var text string
-			text, err = c.Text()
-			spec.Dockerfile = resource.Digest(text)
+			read.text, err = c.Text()
+			read.spec.Dockerfile = resource.Digest(read.text)
 		}
 		if err != nil {
 			l.fail(x.Range, fmt.Sprintf("the build context of box %q cannot be used", b.Label), err.Error(), help)
@@ -284,20 +293,31 @@ func (l *lowering) build(ctx context.Context, b *config.Box) (resource.BuildSpec
 				last.Class, last.Hint = diag.Refused, refused.Hint
 			}
 		}
-		l.builds[key] = spec
+		l.builds[key] = read
 	}
+	spec := read.spec
 	spec.Target, spec.Args = x.Target, pairs(x.Args)
+	l.bases(b, read.text, &spec, &wanted)
 	return spec, wanted
 }
 
 // contextOf opens a build's context, where it lies on the host or in a definition's tree.
 func contextOf(host Host, p *config.Project, x *config.Build) (*recipe.Context, error) {
+	tree, err := sourceOf(host, x)
+	if err != nil {
+		return nil, err
+	}
+	var hidden []string
 	if x.Tree == nil {
-		tree, err := host.Tree(x.Context.Path)
-		if err != nil {
-			return nil, err
-		}
-		return recipe.NewContext(tree, x.Dockerfile, lockIn(p, x.Context.Path)...)
+		hidden = lockIn(p, x.Context.Path)
+	}
+	return recipe.NewContext(tree, x.Dockerfile, hidden...)
+}
+
+// sourceOf opens the folder of a build's context.
+func sourceOf(host Host, x *config.Build) (recipe.Source, error) {
+	if x.Tree == nil {
+		return host.Tree(x.Context.Path)
 	}
 	sub, err := x.Tree.Below(x.Context.Rel)
 	if err != nil {
@@ -307,7 +327,7 @@ func contextOf(host Host, p *config.Project, x *config.Build) (*recipe.Context, 
 	if !ok {
 		return nil, fmt.Errorf("the files of %s cannot be listed", x.Definition)
 	}
-	return recipe.NewContext(tree, x.Dockerfile)
+	return tree, nil
 }
 
 func (l *lowering) setup(ctx context.Context, x *config.Setup) resource.SetupWanted {

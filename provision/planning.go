@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/driver"
@@ -42,6 +43,7 @@ type planning struct {
 	bootstrap bool          // base images may be made from packages
 	lossLimit time.Duration // 0 is planLimit
 
+	bases  []lock.Image      // that builds start from, and that were settled
 	pulled map[string]string // digests, by reference as written
 	making map[string]bool   // the images, by id, of boxes that are to be made
 	lazy   bool              // images whose boxes' labels may say enough are not looked at yet
@@ -317,12 +319,17 @@ func (g *planning) pull(ctx context.Context) (nothing *plan.Plan, err error) {
 	if err != nil || first.Empty() && len(first.Problems) == 0 {
 		return first, err
 	}
-	g.making = map[string]bool{}
-	for _, s := range first.Steps {
-		if s.Op == plan.OpCreateBox && s.Create != nil {
-			g.making[s.Create.Wanted.Image] = true
-		}
+	settled, err := g.settleBases(ctx, first)
+	if err == nil && settled {
+		first, err = g.diff(ctx)
 	}
+	if err == nil {
+		err = g.pullBases(ctx, first)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.making = makingOf(first)
 	fetched := false
 	for _, s := range first.Steps {
 		if s.Op != plan.OpPull && s.Op != plan.OpLoad {

@@ -128,6 +128,8 @@ type Project struct {
 	Identity resource.Identity // Project is filled in when the engine has been asked
 	Lock     lock.Lock         // what images and packages are held to
 	Locked   bool              // --locked: what the lock does not have is refused
+
+	from map[string]string // what images were found to be that builds start from, as [resource.BuildSpec] has it
 }
 
 // UpOptions are the flags of up and plan.

@@ -35,8 +35,15 @@ func (e *LeftBehindError) Unwrap() error { return e.Err }
 // aliases, healthcheck, restart policy and provisioners. What the box depends on is brought up. It gives the command's
 // exit code; the box goes with its client. Error: *LeftBehindError where it does not.
 func RunBox(ctx context.Context, env Env, p *Project, box string, o RunOptions, confirm Confirm) (int, error) {
-	if _, err := Up(ctx, env, p, UpOptions{Boxes: []string{box}, Timeout: o.Timeout, around: true}, confirm); err != nil {
+	out, err := Up(ctx, env, p, UpOptions{Boxes: []string{box}, Timeout: o.Timeout, around: true}, confirm)
+	if err != nil {
 		return 0, err
+	}
+	q := *p // with what that settled: it is part of which image was built
+	if p, q.from = &q, map[string]string{}; out != nil {
+		for _, i := range out.bases {
+			q.from[i.Reference] = fromDigest(i)
+		}
 	}
 	g, err := observe(ctx, env, p, UpOptions{Boxes: []string{box}})
 	if err != nil {

@@ -83,6 +83,9 @@ func (h *hostSteps) Build(_ context.Context, w resource.ImageWanted) (driver.Bui
 	if err != nil {
 		return driver.Build{}, err
 	}
+	if c, err = pin(c, w); err != nil {
+		return driver.Build{}, err
+	}
 	args := maps.Clone(map[string]string(w.Build.Args))
 	if args == nil {
 		args = map[string]string{}

@@ -25,6 +25,8 @@ type Outcome struct {
 	// left out.
 	Images   []lock.Image
 	Packages []PackageVersions // of images with packages that are not locked
+
+	bases []lock.Image // those of Images that builds start from
 }
 
 // StalePlanError says that a saved plan is not what would be done now (exit 5).
@@ -147,7 +149,7 @@ func (g *planning) up(ctx context.Context, o UpOptions, confirm Confirm) (*Outco
 	if o.around {
 		p = plan.Around(p, g.replicas())
 	}
-	out := &Outcome{Plan: p, Images: images}
+	out := &Outcome{Plan: p, Images: images, bases: g.bases}
 	if o.Plan != nil {
 		if d := plan.Different(o.Plan, p); d != "" {
 			return out, &StalePlanError{Difference: d}

@@ -61,7 +61,7 @@ func (s *session) outdated(ctx context.Context) error {
 		}
 	}
 	used := asked{map[string]bool{}, map[string]bool{}, map[string]bool{}}
-	used.add(project, func(string) bool { return true })
+	used.add(project, func(string) bool { return true }, s.trustedBases(project))
 	for _, use := range project.File.Uses() {
 		for _, a := range s.finder.SettledArchives(use.ID) {
 			src, err := source.Parse(a.Source)

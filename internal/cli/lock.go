@@ -93,17 +93,13 @@ func (s *session) lock(ctx context.Context, names []string, upgrade bool) error 
 	if err := errors.Join(err, s.settle()); err != nil {
 		return err
 	}
-	return errors.Join(append(errs, s.showLock(changes))...)
+	return errors.Join(append(errs, s.noteOpen(project, s.bases(within(project))), s.showLock(changes))...)
 }
 
 // lockImages settles images that are not locked; the engine is asked only where there are some. Unlocked are those of which
 // nothing could be told.
 func (s *session) lockImages(ctx context.Context, p *provision.Project) (images []lock.Image, unlocked []*provision.UnlockedError, err error) {
-	open := slices.ContainsFunc(p.Config.Boxes, func(b *config.Box) bool {
-		_, ok := p.Lock.FindImage(b.Image)
-		return provision.Lockable(b) && !ok
-	})
-	if !open {
+	if !openImages(p, p.Lock, s.bases(within(p))) {
 		return nil, nil, nil
 	}
 	env, err := s.env()
@@ -229,8 +225,13 @@ func (s *session) without(p *provision.Project, names []string) (out lockFiles, 
 	owners, archives := map[lock.Box][]string{}, map[lock.Archive][]string{}
 	images, packages := map[string][]string{}, map[string][]string{}
 	if p != nil {
+		read := s.trustedBases(p)
 		for _, b := range p.Config.Boxes {
 			images[b.Image] = append(images[b.Image], b.Label)
+			bases, _ := read(b)
+			for _, image := range bases.References {
+				images[image] = append(images[image], b.Label)
+			}
 			if key := provision.PackageKey(b); key != "" {
 				packages[key] = append(packages[key], b.Label, b.Image)
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/envyhq/envy/internal/diag"
 	"github.com/envyhq/envy/internal/hostfs"
 	"github.com/envyhq/envy/provision"
-	"github.com/envyhq/envy/provision/resource"
 )
 
 // lockFiles are what was settled on: the file that is committed, and what only the user's own layers name, which stands in
@@ -162,7 +161,9 @@ type asked struct {
 	packages map[string]bool // by the lock's key
 }
 
-func (a asked) add(p *provision.Project, shared func(file string) bool) {
+// add adds what a project asks for. It reports whether that is all: what could not be read may ask for more.
+func (a asked) add(p *provision.Project, shared func(file string) bool, read baseReader) (all bool) {
+	all = true
 	for _, use := range p.File.Uses() {
 		a.uses[use.ID] = a.uses[use.ID] || !use.Personal && shared("")
 	}
@@ -171,6 +172,11 @@ func (a asked) add(p *provision.Project, shared func(file string) bool) {
 		if provision.Lockable(b) {
 			a.images[b.Image] = a.images[b.Image] || own
 		}
+		bases, ok := read(b)
+		for _, image := range bases.References {
+			a.images[image] = a.images[image] || shared(placeOf(b.Build, func(file string) bool { return !shared(file) }).File)
+		}
+		all = all && ok
 		own = own && shared(b.AttrRange("packages").File)
 		for _, x := range b.Setups {
 			own = own && (len(x.Packages) == 0 || shared(x.Range.File))
@@ -179,24 +185,25 @@ func (a asked) add(p *provision.Project, shared func(file string) bool) {
 			a.packages[key] = a.packages[key] || own
 		}
 	}
+	return all
 }
 
-// asks tells what a project asks for. Whole is false where the Envfile alone cannot be evaluated, because it needs a value that
-// is given elsewhere: then what stands in personal files counts as personal, and nothing can be said to be asked for by nobody.
+// asks tells what a project that was let pass asks for. Whole is false where the Envfile alone cannot be evaluated, because it
+// needs a value that is given elsewhere: then what stands in personal files counts as personal, and nothing can be said to be
+// asked for by nobody. So it is where a Dockerfile cannot be read.
 func (s *session) asks(ctx context.Context, p *provision.Project) (a asked, whole bool) {
 	a = asked{map[string]bool{}, map[string]bool{}, map[string]bool{}}
-	alone := s.alone(ctx, p)
+	alone, read := s.alone(ctx, p), s.bases(within(p))
 	if alone == nil {
 		personal := map[string]bool{hostfs.EnvfileLocal: true}
 		for _, use := range p.File.Uses() {
 			personal[use.File] = use.Personal
 		}
-		a.add(p, func(file string) bool { return !personal[file] })
+		a.add(p, func(file string) bool { return !personal[file] }, read)
 		return a, false
 	}
-	a.add(alone, func(string) bool { return true })
-	a.add(p, func(string) bool { return false })
-	return a, true
+	whole = a.add(alone, func(string) bool { return true }, read)
+	return a, a.add(p, func(string) bool { return false }, read) && whole
 }
 
 // alone is the Envfile without personal layers, and without values from the command line and the environment; nil where it
@@ -273,30 +280,6 @@ func (l *lockFiles) side(shared bool) *lock.Lock {
 		return &l.committed
 	}
 	return &l.personal
-}
-
-// checkLocked refuses images that the lock says nothing on, for --locked.
-func (s *session) checkLocked(p *provision.Project) error {
-	if !s.g.locked {
-		return nil
-	}
-	var list diag.List
-	seen := map[string]bool{}
-	for _, b := range p.Config.Boxes {
-		if _, ok := s.lockFiles.committed.FindImage(b.Image); !ok && provision.Lockable(b) && !seen[b.Image] {
-			seen[b.Image] = true
-			d := diag.Diagnostic{
-				Class: diag.Refused, Summary: fmt.Sprintf("--locked: %s has nothing on the image %s", s.lockFiles.name, b.Image), Hint: "envy lock settles it",
-			}
-			at := b.AttrRange("image")
-			if at.File == hostfs.EnvfileLocal {
-				d.Hint = "only " + at.File + " names it, and what is personal has no place in " + s.lockFiles.name
-			}
-			s.app.pointAt(&d, resource.Origin{File: at.File, Line: at.Start.Line})
-			list = append(list, d)
-		}
-	}
-	return list.Err()
 }
 
 // saveLocks writes what is another than before, and tells the changes of the committed one. Where somebody else wrote that

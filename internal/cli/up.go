@@ -274,7 +274,10 @@ func (s *session) plan(ctx context.Context, o provision.UpOptions, out string) (
 
 // savePlan writes a plan that up can compare with a fresh one.
 func (s *session) savePlan(p *plan.Plan, o provision.UpOptions, out string) error {
-	if slices.ContainsFunc(p.Steps, func(x plan.Step) bool { return x.Op == plan.OpPull || x.Op == plan.OpLoad }) {
+	unknown := func(x plan.Step) bool {
+		return x.Op == plan.OpPull || x.Op == plan.OpLoad || x.Op == plan.OpBuild && !o.Pull && !x.Image.Build.Settled()
+	}
+	if slices.ContainsFunc(p.Steps, unknown) {
 		return &provision.RefusedError{
 			Text: "an image is missing, so all of the plan is not known yet; nothing was saved", Hint: "envy plan --pull" + flagsOf(o) + " --out " + out,
 		}

@@ -211,19 +211,20 @@ func (f *file) copies(in instruction, words []token) {
 	}
 }
 
-// mounts reads RUN --mount=…,from=NAME.
+// mounts reads RUN --mount=…,from=NAME; the last one of a mount counts.
 func (f *file) mounts(in instruction, words []token) {
 	for _, w := range f.flags(in, words) {
 		if !strings.HasPrefix(in.of(w), "--mount=") {
 			continue
 		}
-		at := w.from + len("--mount=")
+		at, from := w.from+len("--mount="), token{}
 		for _, field := range strings.Split(in.text[at:w.to], ",") {
-			if key, value, ok := strings.Cut(field, "="); ok && strings.EqualFold(key, "from") && value != "" {
-				f.add(in, token{at + len(field) - len(value), at + len(field)})
+			if key, value, ok := strings.Cut(field, "="); ok && strings.EqualFold(key, "from") {
+				from = token{at + len(field) - len(value), at + len(field)}
 			}
 			at += len(field) + 1
 		}
+		f.add(in, from)
 	}
 }
 

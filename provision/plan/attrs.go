@@ -75,6 +75,9 @@ func (l *attrList) image(i resource.ImageSpec) {
 		l.add(replaces, "build.dockerfile", short(i.Build.Dockerfile))
 		l.add(replaces, "build.target", i.Build.Target)
 		l.strMap("build.args", i.Build.Args)
+		for _, name := range keys(i.Build.From) {
+			l.add(replaces, fromAttr+name, i.Build.From[name])
+		}
 	}
 	l.add(replaces, baseAttr, i.Base)
 	l.add(replaces, "platform", i.Platform)
@@ -98,6 +101,9 @@ func (l *attrList) image(i resource.ImageSpec) {
 		l.strs(replaces, "setup", names)
 	}
 }
+
+// fromAttr begins the paths under which the images are compared that a build starts from.
+const fromAttr = "build.from."
 
 // baseAttr is the path under which the identity of the base image is compared; it is drawn as a moved tag.
 const baseAttr = "image.digest"
@@ -258,6 +264,7 @@ func compare(have, want resource.BoxSpec) []AttrChange {
 	if have.Image.Versions == "" || want.Image.Versions == "" {
 		have.Image.Versions, want.Image.Versions = "", ""
 	}
+	have.Image.Build, want.Image.Build = bothFrom(have.Image.Build, want.Image.Build)
 	was, now := have.Image.Digest, want.Image.Digest
 	unresolved, other := want.Image.Base == "", have.Image.Base != want.Image.Base && was != ""
 	if now != "" && was != now && (unresolved || other) { // another one is locked than it was made from

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -85,12 +86,45 @@ func unknowns(i *imageState) []string {
 	case i.wanted.Archive != "":
 		return []string{"(known after load)"}
 	case i.wanted.Build != nil:
-		return []string{"volumes: (known after build)"}
+		return append(fromNotes(*i.wanted.Build), "volumes: (known after build)")
 	}
 	if i.wanted.Bootstrap {
 		return []string{"(known after pull)", "bootstrapped from packages if it cannot be pulled"}
 	}
 	return []string{"(known after pull)"}
+}
+
+// fromNotes tell which images a build starts from.
+func fromNotes(b resource.BuildWanted) []string {
+	var out []string
+	for _, f := range b.From {
+		note := "from " + f.Reference
+		switch {
+		case f.Locked && f.Digest != resource.FromLocal:
+			note += " @ " + shortDigest(f.Digest) + " (locked)"
+		case f.Digest == "":
+			note += " (not locked yet)"
+		}
+		out = append(out, note)
+	}
+	for _, open := range b.Open {
+		out = append(out, "not locked: "+open)
+	}
+	return out
+}
+
+// bothFrom are builds with what both know of the images that they start from: a box that was made before the lock had one is not
+// replaced for it.
+func bothFrom(a, b *resource.BuildSpec) (x, y *resource.BuildSpec) {
+	if a == nil || b == nil {
+		return a, b
+	}
+	common := func(of, with resource.BuildSpec) *resource.BuildSpec {
+		of.From = maps.Clone(of.From)
+		maps.DeleteFunc(of.From, func(name, _ string) bool { return with.From[name] == "" })
+		return &of
+	}
+	return common(*a, *b), common(*b, *a)
 }
 
 // makeLayers plans packages and setups, once for all boxes that share the recipe.

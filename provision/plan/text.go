@@ -174,6 +174,9 @@ func attrLine(a AttrChange, width int) Line {
 			text = shortDigest(a.Old) + " → " + shortDigest(a.New) + " (locked)"
 		}
 	}
+	if strings.HasPrefix(a.Path, fromAttr) {
+		text = shortDigest(a.Old) + " → " + shortDigest(a.New)
+	}
 	if strings.HasPrefix(a.Old, Sensitive) && strings.HasPrefix(a.New, Sensitive) {
 		text = "(sensitive) changed"
 	}

@@ -72,6 +72,26 @@ func (c *Context) Text() (string, error) {
 	return string(b), err
 }
 
+// ReadDockerfile reads a Dockerfile, at most 1 MiB, without a look at the context around it. name is relative to it, "" for
+// Dockerfile.
+func ReadDockerfile(src Source, name string) (string, error) {
+	b, err := readText(src, path.Clean(cmp.Or(name, "Dockerfile")))
+	return string(b), err
+}
+
+// With is the context with another text in its Dockerfile. The builder has no other way to be told: so a COPY that takes the
+// Dockerfile along takes this one.
+func (c *Context) With(text string) *Context {
+	out := *c
+	out.entries = slices.Clone(c.entries)
+	for n, e := range out.entries {
+		if e.name == c.dockerfile {
+			out.entries[n] = file(e.name, e.mode, text)
+		}
+	}
+	return &out
+}
+
 // Paths lists what is in the context, sorted.
 func (c *Context) Paths() []string {
 	out := make([]string, len(c.entries))

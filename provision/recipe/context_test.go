@@ -224,3 +224,47 @@ func TestFileThatChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestContextWith: another Dockerfile is sent under the same name and mode, and the context itself stays what it is.
+func TestContextWith(t *testing.T) {
+	src := fstest.MapFS{
+		"a":              {Data: []byte("a")},
+		"app/Dockerfile": {Data: []byte("FROM a\n"), Mode: 0o640},
+	}
+	c, err := NewContext(src, "app/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := c.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []string{"FROM a\n", "FROM a@sha256:1\n"} {
+		of := []*Context{c, c.With("FROM a@sha256:1\n")}[n]
+		stream, err := of.Tar()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, names := "", ""
+		for r := tar.NewReader(stream); ; {
+			h, err := r.Next()
+			if err != nil {
+				break
+			}
+			names += h.Name + " "
+			if h.Name == "app/Dockerfile" {
+				data, _ := io.ReadAll(r)
+				got = string(data)
+				if h.Mode != 0o640 {
+					t.Errorf("mode %o", h.Mode)
+				}
+			}
+		}
+		if got != want || names != "a app/ app/Dockerfile " {
+			t.Errorf("%s with %q", names, got)
+		}
+	}
+	if after, err := c.Hash(t.Context()); err != nil || after != before {
+		t.Errorf("the context changed: %v", err)
+	}
+}

@@ -53,7 +53,18 @@ func equalBuild(a, b resource.ImageSpec) bool {
 		return a.Build == b.Build && a.Reference == b.Reference && a.Platform == b.Platform
 	}
 	return a.Build.Context == b.Build.Context && a.Build.Dockerfile == b.Build.Dockerfile &&
-		a.Build.Target == b.Build.Target && maps.Equal(a.Build.Args, b.Build.Args) && a.Platform == b.Platform
+		a.Build.Target == b.Build.Target && maps.Equal(a.Build.Args, b.Build.Args) && equalFrom(a.Build.From, b.Build.From) &&
+		a.Platform == b.Platform
+}
+
+// equalFrom compares what both know.
+func equalFrom(a, b resource.StrMap) bool {
+	for name, digest := range a {
+		if other, known := b[name]; known && other != digest {
+			return false
+		}
+	}
+	return true
 }
 
 // labelVersion is the version of the label's JSON.

@@ -1,5 +1,7 @@
 package resource
 
+import "slices"
+
 // Desired is all that a project asks for, lowered from its Envfile. Boxes are in dependency order.
 type Desired struct {
 	Identity Identity
@@ -42,6 +44,21 @@ type BuildWanted struct {
 	Target     string
 	Args       StrMap
 	NoCache    bool
+	From       []FromWanted // images that the Dockerfile starts from or copies from, and a lock can have
+	Open       []string     // what is not known of them, for people
+}
+
+// FromWanted is an image that a Dockerfile names.
+type FromWanted struct {
+	Reference string // as the builder looks for it
+	Digest    string // what it is held to; FromLocal: it came from no registry; "": that is not settled
+	Locked    bool   // Digest comes from the lock
+	Own       bool   // it is of the build's platform alone
+}
+
+// Settled reports whether all images are known that can be.
+func (b BuildWanted) Settled() bool {
+	return !slices.ContainsFunc(b.From, func(f FromWanted) bool { return f.Digest == "" })
 }
 
 // SetupWanted is a build-time script with its text.

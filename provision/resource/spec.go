@@ -103,7 +103,13 @@ type BuildSpec struct {
 	Dockerfile string `json:"dockerfile,omitempty"` // hash of its content
 	Target     string `json:"target,omitempty"`
 	Args       StrMap `json:"args,omitempty"`
+	// From are the digests of the images that its Dockerfile starts from, by their names, as far as they are known; FromLocal is
+	// one that came from no registry. A name that only one of two specs has is unknown in the other.
+	From StrMap `json:"from,omitempty"`
 }
+
+// FromLocal stands in BuildSpec.From for an image that came from no registry.
+const FromLocal = "local"
 
 // SetupSpec is a build-time step. Run and Inputs are hashes of the script and of the files it may read.
 type SetupSpec struct {

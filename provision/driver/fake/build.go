@@ -17,7 +17,7 @@ import (
 	"github.com/envyhq/envy/provision/resource"
 )
 
-// Build implements driver.Images. It reads the Dockerfile of the context: FROM, COPY, ADD of files, RUN by the small
+// Build implements driver.Images. It reads the Dockerfile of the context: FROM, with stages, COPY, ADD of files, RUN by the small
 // shell (in which unknown programs and what it cannot parse succeed, since such scripts are written for a real one),
 // ENV, ARG, USER, WORKDIR, LABEL, EXPOSE, VOLUME, ENTRYPOINT, CMD, HEALTHCHECK NONE. The image's identity is made of the
 // base's, the context and the arguments, so that building again gives the same one.
@@ -63,6 +63,8 @@ type builder struct {
 	box   *box // the build container, with the layer so far
 	fact  resource.ImageFact
 	lines []string
+
+	stages map[string]builder // that are done, by name
 }
 
 type instruction struct {
@@ -182,9 +184,25 @@ func (w *builder) argv(text string) []string {
 }
 
 func (w *builder) from(in instruction) error {
+	if w.base != nil {
+		if w.stages == nil {
+			w.stages = map[string]builder{}
+		}
+		if words := strings.Fields(w.stage()); len(words) > 2 {
+			w.stages[words[len(words)-1]] = *w
+		}
+	}
+	if strings.HasPrefix(in.rest, "--") { // it has one platform only
+		_, in.rest, _ = strings.Cut(in.rest, " ")
+	}
 	ref, _, _ := strings.Cut(in.rest, " ")
 	for k, v := range w.build.Args {
 		ref = strings.NewReplacer("${"+k+"}", v, "$"+k, v).Replace(ref)
+	}
+	if done, ok := w.stages[ref]; ok {
+		w.base, w.fact = done.base, done.fact
+		w.start(in, maps.Clone(done.box.Layer))
+		return nil
 	}
 	w.base = w.s.image(ref)
 	if w.base == nil && !w.s.Offline {
@@ -196,13 +214,18 @@ func (w *builder) from(in instruction) error {
 		return w.failed(in, ref+": not found", 1)
 	}
 	w.fact = w.base.Fact
+	w.start(in, map[string]*file{})
+	return nil
+}
+
+// start begins a stage with the files of another one.
+func (w *builder) start(in instruction, layer map[string]*file) {
 	w.fact.Env, w.fact.Volumes, w.fact.ExposedPorts = slices.Clone(w.fact.Env), slices.Clone(w.fact.Volumes), slices.Clone(w.fact.ExposedPorts)
 	w.fact.Labels = maps.Clone(w.fact.Labels)
 	if w.fact.Labels == nil {
 		w.fact.Labels = map[string]string{}
 	}
-	w.box = &box{Name: in.rest, Hostname: "buildkitsandbox", ImageID: w.base.Fact.ID, Layer: map[string]*file{}, State: resource.StateRunning}
-	return nil
+	w.box = &box{Name: in.rest, Hostname: "buildkitsandbox", ImageID: w.base.Fact.ID, Layer: layer, State: resource.StateRunning}
 }
 
 // runStep runs a RUN, with bind mounts of the context.
