@@ -230,11 +230,11 @@ func (g *planning) pullBases(ctx context.Context, p *plan.Plan) error {
 			continue
 		}
 		for _, f := range s.Image.Build.From {
-			if key := named(f) + " " + s.Image.Spec.Platform; seen[key] || !f.Own {
+			key := named(f) + " " + s.Image.Spec.Platform
+			if seen[key] || !f.Own {
 				continue
-			} else {
-				seen[key] = true
 			}
+			seen[key] = true
 			g.env.phase(phaseFetch)
 			_, err := g.env.Engine.Image(ctx, named(f), s.Image.Spec.Platform)
 			if driver.Is(err, driver.NotFound) {

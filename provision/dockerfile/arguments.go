@@ -37,7 +37,7 @@ func builtIn(name string) bool {
 
 // declare reads an ARG.
 func (a *arguments) declare(in instruction) {
-	rest := in.text[in.words(0)[0].to:]
+	rest := in.text[in.words()[0].to:]
 	if strings.Contains(rest, `\`) || strings.Contains(rest, string(a.escape)) { // where its words end is not clear
 		isName := func(c rune) bool {
 			return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'

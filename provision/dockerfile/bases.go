@@ -165,7 +165,7 @@ type use struct {
 }
 
 func (f *file) take(in instruction) {
-	words := in.words(0)[1:]
+	words := in.words()[1:]
 	switch {
 	case in.word == "FROM":
 		f.from(in, words)

@@ -120,7 +120,7 @@ func (r *reader) join() instruction {
 		}
 	}
 	in.text = string(text)
-	if words := in.words(0); len(words) > 0 {
+	if words := in.words(); len(words) > 0 {
 		in.word = strings.ToUpper(in.of(words[0]))
 	}
 	return in
@@ -139,10 +139,10 @@ func (r *reader) cut(line []byte) (rest []byte, more bool) {
 // of is a token's text.
 func (in instruction) of(t token) string { return in.text[t.from:t.to] }
 
-// words are those that white space parts, from a place in the text on.
-func (in instruction) words(from int) []token {
+// words are those that white space parts.
+func (in instruction) words() []token {
 	var out []token
-	for i := from; i < len(in.text); {
+	for i := 0; i < len(in.text); {
 		if isSpace(in.text[i]) {
 			i++
 			continue
@@ -171,7 +171,7 @@ func (in instruction) place(t token) (place, bool) {
 
 // skipDocuments goes behind the here-documents that begin in an instruction.
 func (r *reader) skipDocuments(in instruction) (problem string) {
-	words := in.words(0)
+	words := in.words()
 	word := in.word
 	if word == "ONBUILD" && len(words) > 1 {
 		word, words = strings.ToUpper(in.of(words[1])), words[1:]
