@@ -96,7 +96,7 @@ func (a *arguments) expand(word string) (text, problem string) {
 		name := m[1] + m[2]
 		arg, ok := a.declared[name]
 		if !ok || arg.unknown {
-			return "", fmt.Sprintf("the value of %s is not known", name)
+			return "", fmt.Sprintf("the value of %s is not known", shortened(name))
 		}
 		switch {
 		case m[3] == "-" && arg.value == "", m[3] == "+" && arg.value != "":

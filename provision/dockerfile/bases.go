@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/envyhq/envy/internal/lazyre"
 )
@@ -41,7 +42,7 @@ func Read(text, target string, args map[string]string) Bases {
 	b := Bases{text: text}
 	r := newReader(text)
 	if frontend := cmp.Or(args["BUILDKIT_SYNTAX"], r.head.syntax); frontend != "" && !known(frontend) {
-		b.problem(0, "it is for the frontend %s", frontend)
+		b.problem(0, "it is for the frontend %s", shortened(frontend))
 		return b
 	}
 	f := file{args: arguments{given: args, declared: map[string]argument{}, escape: r.head.escape}}
@@ -93,13 +94,13 @@ func (b *Bases) collect(uses []use) {
 		at, whole := u.in.place(u.token)
 		switch {
 		case u.problem != "":
-			b.problem(u.in.line, "%s: %s", u.in.of(u.token), u.problem)
+			b.problem(u.in.line, "%s: %s", shortened(u.in.of(u.token)), u.problem)
 			continue
 		case len(u.name) > maxName || !reference.MatchString(u.name):
-			b.problem(u.in.line, "%q is no image's name", u.name)
+			b.problem(u.in.line, "%q is no image's name", shortened(u.name))
 			continue
 		case !whole:
-			b.problem(u.in.line, "%s goes over more than one line", u.name)
+			b.problem(u.in.line, "%s goes over more than one line", shortened(u.name))
 			unknown[u.name] = true
 		}
 		i := slices.IndexFunc(b.Images, func(i Image) bool { return i.Reference == u.name })
@@ -114,6 +115,20 @@ func (b *Bases) collect(uses []use) {
 		}
 	}
 	b.Images = slices.DeleteFunc(b.Images, func(i Image) bool { return unknown[i.Reference] })
+	if more := len(b.Problems) - maxProblems; more > 0 {
+		b.Problems = b.Problems[:maxProblems]
+		b.problem(0, "and %d more", more)
+	}
+}
+
+// maxProblems are told, each in so many letters.
+const maxProblems = 10
+
+func shortened(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "…"
+	}
+	return s
 }
 
 // Pin is the file with digests behind the images' names, for which digest gives one ("" is none). Every instruction stays on
@@ -233,14 +248,17 @@ func (f *file) mounts(in instruction, words []token) {
 func (f *file) flags(in instruction, words []token) []token {
 	n := 0
 	for n < len(words) && strings.HasPrefix(in.of(words[n]), "--") {
-		quoted := strings.ContainsAny(in.of(words[n]), `"'\`) || strings.IndexByte(in.of(words[n]), f.args.escape) >= 0
+		flag := in.of(words[n])
+		quoted := strings.ContainsAny(flag, `"'\`) || strings.IndexByte(flag, f.args.escape) >= 0 || strings.ContainsFunc(flag, notASCII)
 		if n++; quoted && strings.Contains(strings.ToLower(in.text), "from") {
-			f.put(use{in: in, token: words[n-1], problem: "it has quotes or escapes"})
+			f.put(use{in: in, token: words[n-1], problem: "it has quotes, escapes or other letters than ASCII's"})
 			return nil
 		}
 	}
 	return words[:n]
 }
+
+func notASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // add is a further use in the last stage; no arguments are put into those.
 func (f *file) add(in instruction, t token) {

@@ -3,7 +3,11 @@ package dockerfile
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/envyhq/envy/internal/lazyre"
 )
@@ -62,6 +66,9 @@ func headOf(text string) head {
 	return h
 }
 
+// instructions are all that builders know.
+const instructions = "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR"
+
 // reader puts a file's instructions together.
 type reader struct {
 	lines [][]byte // with their ends
@@ -93,6 +100,9 @@ func (r *reader) read() (in instruction, ok bool, problem string) {
 		if in.word == "" { // nothing but continued lines
 			r.next--
 			continue
+		}
+		if !slices.Contains(strings.Fields(instructions), in.word) { // or a here-document was not seen as one
+			return in, true, fmt.Sprintf("there is no instruction %q", shortened(in.word))
 		}
 		return in, true, r.skipDocuments(in)
 	}
@@ -179,6 +189,9 @@ func (r *reader) skipDocuments(in instruction) (problem string) {
 	if word != "RUN" && word != "COPY" && word != "ADD" || !strings.Contains(in.text, "<<") || isJSON(in, words) {
 		return ""
 	}
+	if strangeSpace(in.text) {
+		return "a here-document begins among strange white space"
+	}
 	for _, w := range shellWords(in.text) {
 		m := document.FindStringSubmatch(w)
 		if m == nil || strings.Contains(m[2], "<") {
@@ -251,6 +264,11 @@ func shellWords(text string) []string {
 		out = append(out, string(word))
 	}
 	return out
+}
+
+// strangeSpace reports white space beyond ASCII, and what may be taken for it: builders differ in whether it parts words.
+func strangeSpace(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || r > unicode.MaxASCII && unicode.IsSpace(r) })
 }
 
 // unquoted takes one pair of quotes away.
