@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/envyhq/envy/boxes/lock"
 	"github.com/envyhq/envy/config"
 	"github.com/envyhq/envy/internal/diag"
+	"github.com/envyhq/envy/provision/apply"
 	"github.com/envyhq/envy/provision/dockerfile"
 	"github.com/envyhq/envy/provision/driver"
 	"github.com/envyhq/envy/provision/event"
@@ -145,24 +148,45 @@ func makingOf(p *plan.Plan) map[string]bool {
 	return out
 }
 
+// unsettled is an image that a build starts from and of which nothing is known yet.
+type unsettled struct {
+	build resource.ImageWanted
+	from  resource.FromWanted
+
+	image   lock.Image // none: nothing can be told
+	missing bool       // it is not on the engine, and no registry tells of it
+}
+
 // settleBases finds out what the images are that builds start from and that are not locked, before anything is built: what they
 // are is part of the build's identity. It reports whether anything was, and all is lowered anew.
 func (g *planning) settleBases(ctx context.Context, p *plan.Plan) (bool, error) {
-	found := map[string]string{}
+	var all []*unsettled
 	for _, i := range g.builds(p) {
 		for _, f := range i.Build.From {
-			if _, known := found[f.Reference]; known || f.Digest != "" {
-				continue
+			same := func(u *unsettled) bool { return u.from.Reference == f.Reference }
+			if f.Digest == "" && !slices.ContainsFunc(all, same) {
+				all = append(all, &unsettled{build: i, from: f})
 			}
-			g.env.phase(phaseFetch)
-			image, err := g.settleBase(ctx, i, f)
-			if err != nil {
-				return false, err
-			}
-			if found[f.Reference] = ""; image.Reference != "" {
-				found[f.Reference] = fromDigest(image)
-				g.bases = append(g.bases, image)
-			}
+		}
+	}
+	if len(all) == 0 {
+		return false, nil
+	}
+	g.env.phase(phaseFetch)
+	var group errgroup.Group
+	group.SetLimit(apply.DefaultParallel)
+	for _, u := range all {
+		group.Go(func() error { return g.askBase(ctx, u) })
+	}
+	if err := group.Wait(); err != nil {
+		return false, err
+	}
+	for _, u := range all {
+		if err := g.getBase(ctx, u); err != nil {
+			return false, err
+		}
+		if u.image.Reference != "" {
+			g.bases = append(g.bases, u.image)
 		}
 	}
 	if len(g.bases) == 0 {
@@ -182,38 +206,51 @@ func (g *planning) settleBases(ctx context.Context, p *plan.Plan) (bool, error) 
 	return true, g.resolve(ctx)
 }
 
-// settleBase is settleBases for one image: none where nothing can be told. Its registry is asked where it is not on the engine;
-// where that tells nothing it is fetched, or made, at once.
-func (g *planning) settleBase(ctx context.Context, build resource.ImageWanted, f resource.FromWanted) (lock.Image, error) {
-	ref := f.Reference
-	if !f.Own {
-		digest, err := g.env.Engine.Digest(ctx, ref)
-		if ctx.Err() != nil {
-			return lock.Image{}, context.Cause(ctx)
+// askBase settles an image by what the engine and its registry say.
+func (g *planning) askBase(ctx context.Context, u *unsettled) error {
+	ref := u.from.Reference
+	if u.from.Own {
+		fact, err := g.env.Engine.Image(ctx, ref, u.build.Spec.Platform)
+		if err == nil {
+			short, cancel := context.WithTimeout(ctx, confirmTime)
+			defer cancel()
+			u.image, _ = g.origin(short, ref, fact)
+			return nil
 		}
-		if err != nil {
-			g.open(ref)
-			return lock.Image{}, nil //nolint:nilerr // it stays open, and is told
+		if !driver.Is(err, driver.NotFound) {
+			return err
 		}
-		return lock.Image{Reference: ref, Digest: digest}, nil
 	}
-	fact, err := g.env.Engine.Image(ctx, ref, build.Spec.Platform)
-	if driver.Is(err, driver.NotFound) {
-		if digest, err := g.env.Engine.Digest(ctx, ref); err == nil {
-			return lock.Image{Reference: ref, Digest: digest}, nil
-		}
-		if err := g.fetch(ctx, plan.OpPull, g.asBase(build, f)); err != nil {
-			return lock.Image{}, err
-		}
-		fact, err = g.env.Engine.Image(ctx, ref, build.Spec.Platform)
+	digest, err := g.env.Engine.Digest(ctx, ref)
+	switch {
+	case err == nil:
+		u.image = lock.Image{Reference: ref, Digest: digest}
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case u.from.Own:
+		u.missing = true
+	default:
+		g.open(ref)
 	}
+	return nil
+}
+
+// getBase fetches, or makes, an image of which no registry told anything.
+func (g *planning) getBase(ctx context.Context, u *unsettled) error {
+	if !u.missing {
+		return nil
+	}
+	if err := g.fetch(ctx, plan.OpPull, g.asBase(u.build, u.from)); err != nil {
+		return err
+	}
+	fact, err := g.env.Engine.Image(ctx, u.from.Reference, u.build.Spec.Platform)
 	if err != nil {
-		return lock.Image{}, err
+		return err
 	}
 	short, cancel := context.WithTimeout(ctx, confirmTime)
 	defer cancel()
-	image, _ := g.origin(short, ref, fact)
-	return image, nil
+	u.image, _ = g.origin(short, u.from.Reference, fact)
+	return nil
 }
 
 // open tells of an image of which nothing is known.
