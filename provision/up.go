@@ -95,18 +95,26 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // conflict: every failure was that a name was taken meanwhile, by a create that showed up late, that a box that was there,
 // or just made, is gone, that one which ran when the plan was made does no more (an engine goes on stopping what an envy
-// that was killed told it to stop), or that a port which may be another was taken. tried are the ports that were so before.
+// that was killed told it to stop), that a port which may be another was taken, or that two made a network. tried are the
+// ports that were so before.
 func (g *planning) conflict(out *Outcome, err error, tried map[string]bool) bool {
 	if err == nil || out == nil || out.Report == nil || len(out.Report.Failures) == 0 {
 		return false
 	}
 	for _, f := range out.Report.Failures {
 		vanished := driver.Is(f.Err, driver.NotFound) && f.Step.Address.Kind == resource.KindBox && f.Step.Op != plan.OpCreateBox
-		if !vanished && !stopped(out.Report, f) && !driver.Is(f.Err, driver.Conflict) && !g.outrun(f, tried) {
+		if !vanished && !stopped(out.Report, f) && !driver.Is(f.Err, driver.Conflict) && !g.outrun(f, tried) && !g.doubled(f) {
 			return false
 		}
 	}
 	return true
+}
+
+// doubled reports a second network of one name that could not go, since boxes of whoever made it are on it: that one is about to
+// notice, or a new plan sees them.
+func (g *planning) doubled(f *apply.Failure) bool {
+	return f.Step.Op == plan.OpRemoveNetwork && driver.Is(f.Err, driver.Denied) &&
+		slices.ContainsFunc(g.desired.Networks, func(n resource.NetworkWanted) bool { return n.Label == f.Step.Network.Label })
 }
 
 // outrun reports a start that failed because somebody took a port of the box after the plan was made, of a box with ports
