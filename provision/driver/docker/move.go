@@ -72,6 +72,8 @@ func (e *Engine) LoadImage(ctx context.Context, r io.Reader) error {
 	const object = "an image"
 	from := newSource(r)
 	defer from.Close()
+	// A request that is given up waits for the read of its body that it is in.
+	defer context.AfterFunc(ctx, func() { _ = from.Close() })()
 	body, err := e.api.ImageLoad(ctx, from, client.ImageLoadWithQuiet(true))
 	loaded := false
 	if err == nil {
