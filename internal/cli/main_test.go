@@ -278,9 +278,9 @@ func TestSignalsGoToTheCommand(t *testing.T) {
 	}
 }
 
-// A second envy waits for the first, and says for whom.
-func TestLock(t *testing.T) {
-	m := newMachine(t, oneBox)
+// behind runs a command behind an up that does not go on until finish, which waits for both to end well.
+func (m *machine) behind(command string) (second *machine, finish func()) {
+	m.t.Helper()
 	entered, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	slow := fake.Intercept(m.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
@@ -289,19 +289,29 @@ func TestLock(t *testing.T) {
 		}
 		return next(ctx)
 	})
-	first := &machine{t: t, dir: m.dir, env: m.env, engine: slow, signals: make(chan os.Signal)}
-	second := &machine{t: t, dir: m.dir, env: m.env, engine: m.engine, signals: make(chan os.Signal)}
+	first := &machine{t: m.t, dir: m.dir, env: m.env, engine: slow, signals: make(chan os.Signal)}
+	second = &machine{t: m.t, dir: m.dir, env: m.env, engine: m.engine, signals: make(chan os.Signal)}
 	codes := make(chan int, 2)
 	go func() { codes <- first.run("", "up") }()
 	<-entered
-	go func() { codes <- second.run("", "halt") }()
-	second.err.await(t, "waiting for envy up (process 4711")
-	close(release)
-	for range 2 {
-		if got := <-codes; got != 0 {
-			t.Errorf("exit code %d\n%s%s", got, first.err.String(), second.err.String())
+	go func() { codes <- second.run("", command) }()
+	return second, func() {
+		m.t.Helper()
+		close(release)
+		for range 2 {
+			if got := <-codes; got != 0 {
+				m.t.Errorf("exit code %d\n%s%s", got, first.err.String(), second.err.String())
+			}
 		}
 	}
+}
+
+// A second envy waits for the first, and says for whom.
+func TestLock(t *testing.T) {
+	m := newMachine(t, oneBox)
+	second, finish := m.behind("halt")
+	second.err.await(t, "waiting for envy up (process 4711")
+	finish()
 	if got := second.out.String(); !strings.Contains(got, "halted web") {
 		t.Errorf("the second did not see what the first made: %s", got)
 	}
@@ -310,28 +320,10 @@ func TestLock(t *testing.T) {
 // An up that waited for another goes by what is there then: the lock that the other wrote, the Envfile that was edited.
 func TestWaitedUpReadsAnew(t *testing.T) {
 	m := newMachine(t, oneBox)
-	entered, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	slow := fake.Intercept(m.engine, func(ctx context.Context, c fake.Call, next func(context.Context) error) error {
-		if c.Method == "CreateBox" {
-			once.Do(func() { close(entered); <-release })
-		}
-		return next(ctx)
-	})
-	first := &machine{t: t, dir: m.dir, env: m.env, engine: slow, signals: make(chan os.Signal)}
-	second := &machine{t: t, dir: m.dir, env: m.env, engine: m.engine, signals: make(chan os.Signal)}
-	codes := make(chan int, 2)
-	go func() { codes <- first.run("", "up") }()
-	<-entered
-	go func() { codes <- second.run("", "up") }()
+	second, finish := m.behind("up")
 	second.err.await(t, "waiting for envy up")
 	m.write("Envfile", oneBox+strings.Replace("\n"+oneBox, "web", "api", 1))
-	close(release)
-	for range 2 {
-		if got := <-codes; got != 0 {
-			t.Errorf("exit code %d\n%s%s", got, first.err.String(), second.err.String())
-		}
-	}
+	finish()
 	if got := second.out.String(); !strings.Contains(got, "api") {
 		t.Errorf("the second brought up what it had read before it waited: %s", got)
 	}

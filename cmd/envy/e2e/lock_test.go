@@ -19,17 +19,21 @@ func (p *project) publish(ref, text string) {
 	p.docker("rmi", ref)
 }
 
+// without takes the images of a repository from the engine, of whatever name: the next up has to ask the registry.
+func (p *project) without(ref string) {
+	p.t.Helper()
+	for _, id := range strings.Fields(p.docker("images", "-q", "--no-trunc", strings.TrimSuffix(ref, ":1"))) {
+		p.docker("rmi", "-f", id)
+	}
+}
+
 // TestLockedImage: two checkouts with one lock have the same image whatever the tag points to by now, and an upgrade moves
 // both.
 func TestLockedImage(t *testing.T) {
 	ref := startRegistry(t, "127.0.0.1:0", t.TempDir()) + "/locked:1"
 	envfile := fmt.Sprintf("box \"web\" { image = %q }\n", ref)
 	p := newProject(t, envfile)
-	gone := func() { // of whatever name: the next up has to ask the registry
-		for _, id := range strings.Fields(p.docker("images", "-q", "--no-trunc", strings.TrimSuffix(ref, ":1"))) {
-			p.docker("rmi", "-f", id)
-		}
-	}
+	gone := func() { p.without(ref) }
 	t.Cleanup(gone)
 	p.publish(ref, "one")
 	if r := p.ok("up"); !strings.Contains(r.stderr, "+ image "+ref+": sha256:") {
@@ -116,11 +120,7 @@ func TestLockedBuild(t *testing.T) {
 	for _, one := range []*project{p, q} {
 		one.file("app/Dockerfile", "# the base\nARG NAME="+ref+"\nFROM ${NAME} AS base\nFROM base\nRUN test -s /text\n")
 	}
-	gone := func() { // of whatever name
-		for _, id := range strings.Fields(p.docker("images", "-q", "--no-trunc", strings.TrimSuffix(ref, ":1"))) {
-			p.docker("rmi", "-f", id)
-		}
-	}
+	gone := func() { p.without(ref) }
 	t.Cleanup(gone)
 	p.publish(ref, "one")
 	if r := p.ok("up"); !strings.Contains(r.stderr, "+ image "+ref+": sha256:") {
