@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/envyhq/envy/provision/driver"
-	"github.com/envyhq/envy/provision/event"
 	"github.com/envyhq/envy/provision/plan"
 	"github.com/envyhq/envy/provision/resource"
 )
@@ -211,7 +210,7 @@ func (x PrunedProject) prune(ctx context.Context, env PruneEnv, o PruneOptions) 
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	if now, _ := env.Find(path); now == CheckoutThere || now != CheckoutGone && !called {
-		env.note(fmt.Sprintf("%s is back: what belongs to it stays", path))
+		env.note("%s is back: what belongs to it stays", path)
 		return false, nil
 	}
 	err = x.steps.apply(ctx, x.Plan, UpOptions{Parallel: o.Parallel}).Err(ctx)
@@ -225,7 +224,7 @@ func (env PruneEnv) gone(ctx context.Context, problems *[]error, what string, re
 	}
 	err := remove()
 	if driver.Is(err, driver.Conflict) {
-		env.note(what + " stays: it is in use")
+		env.note("%s stays: it is in use", what)
 		return false
 	}
 	if err != nil {
@@ -233,5 +232,3 @@ func (env PruneEnv) gone(ctx context.Context, problems *[]error, what string, re
 	}
 	return err == nil
 }
-
-func (env PruneEnv) note(text string) { env.Sink.Send(event.Event{Kind: event.Note, Text: text}) }

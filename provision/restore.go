@@ -177,7 +177,7 @@ func (g *planning) undo(ctx context.Context, run string, j resource.RestoreJourn
 	name := resource.SnapshotVolumeName(g.project.Identity, resource.Owner{SnapshotPart: resource.SnapshotJournal})
 	written := slices.ContainsFunc(report.Done, func(s plan.Step) bool { return s.Op == plan.OpCreateVolume && s.Name == name })
 	if written && !there {
-		g.env.Sink.Send(event.Event{Kind: event.Note, Text: "boxes and volumes are restored; envy up finishes what is left to do"})
+		g.note("boxes and volumes are restored; envy up finishes what is left to do")
 		return nil
 	}
 	return g.takeBack(context.WithoutCancel(ctx), now, run, j, there)
@@ -192,7 +192,7 @@ func (g *planning) takeBack(ctx context.Context, now resource.Observed, run stri
 	if err := g.apply(ctx, p, UpOptions{}).Err(ctx); err != nil {
 		return &NotUndoneError{err}
 	}
-	g.env.Sink.Send(event.Event{Kind: event.Note, Text: "the restore was undone: boxes and volumes are as they were"})
+	g.note("the restore was undone: boxes and volumes are as they were")
 	return nil
 }
 
@@ -206,7 +206,7 @@ func (g *planning) mend(ctx context.Context) (bool, error) {
 		if err != nil {
 			return true, fmt.Errorf("the restore of snapshot %q that was not finished: %w", v.Owner.Snapshot, err)
 		}
-		g.env.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf("the restore of snapshot %q was not finished: it is undone first", v.Owner.Snapshot)})
+		g.note("the restore of snapshot %q was not finished: it is undone first", v.Owner.Snapshot)
 		return true, g.takeBack(context.WithoutCancel(ctx), g.observed, v.Owner.SnapshotRun, j, true)
 	}
 	return false, nil

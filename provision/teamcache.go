@@ -357,8 +357,10 @@ func (g *planning) recognize(ctx context.Context, tag, name string) {
 	team.Pushed(tag, digest)
 }
 
-func (g *planning) note(format string, args ...any) {
-	g.env.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf(format, args...)})
+func (g *planning) note(format string, args ...any) { g.env.note(format, args...) }
+
+func (e Env) note(format string, args ...any) {
+	e.Sink.Send(event.Event{Kind: event.Note, Text: fmt.Sprintf(format, args...)})
 }
 
 // imageTask is what is done with an image beside a plan's steps.

@@ -80,9 +80,9 @@ const fetchedFolder = "bootstrap"
 
 // openFetched opens the user's cache of what was fetched.
 func openFetched(caller hostfs.Caller) (*hostfs.Blobs, func() error, error) {
-	cache, err := caller.OpenDir(caller.Dirs.Cache)
+	cache, err := openCache(caller)
 	if err != nil {
-		return nil, nil, fmt.Errorf("envy's folder for its cache: %w", err)
+		return nil, nil, err
 	}
 	blobs, err := cache.Blobs(fetchedFolder)
 	if err != nil {

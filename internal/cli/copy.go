@@ -247,9 +247,5 @@ func (x *copying) show() error {
 	case view.Quiet:
 		return nil
 	}
-	files := "1 file"
-	if d.Files != 1 {
-		files = fmt.Sprintf("%d files", d.Files)
-	}
-	return x.s.view.Out.Print(x.s.view.Out.Text().Add(fmt.Sprintf("copied %s, %s, to %s\n", files, view.Bytes(d.Bytes), d.To)))
+	return x.s.view.Out.Print(x.s.view.Out.Text().Add(fmt.Sprintf("copied %s, %s, to %s\n", view.Plural(d.Files, "file", "files"), view.Bytes(d.Bytes), d.To)))
 }

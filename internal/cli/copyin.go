@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -120,9 +119,9 @@ func (x *copying) streamed(ctx context.Context) (copySource, error) {
 	if x.s.streams.In.Terminal {
 		return copySource{}, &usageError{text: "stdin is a terminal, where an archive is expected", hint: "tar -c DIR | envy cp - " + x.to.text}
 	}
-	cache, err := x.s.place.caller.OpenDir(x.s.place.caller.Dirs.Cache)
+	cache, err := openCache(x.s.place.caller)
 	if err != nil {
-		return copySource{}, fmt.Errorf("envy's folder for its cache: %w", err)
+		return copySource{}, err
 	}
 	defer cache.Close()
 	spool, err := cache.Spool()

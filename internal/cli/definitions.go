@@ -154,9 +154,9 @@ func (c *gitCache) Get(key string, limit int64) ([]byte, error) {
 
 // Put implements git.Cache.
 func (c *gitCache) Put(key string, data []byte) error {
-	dir, err := c.caller.OpenDir(c.caller.Dirs.Cache)
+	dir, err := openCache(c.caller)
 	if err != nil {
-		return fmt.Errorf("envy's folder for its cache: %w", err)
+		return err
 	}
 	defer dir.Close()
 	if err := dir.MkdirAll(gitFolder, 0o700); err != nil {

@@ -176,6 +176,15 @@ func openState(caller hostfs.Caller) (*hostfs.Tree, error) {
 	return state, nil
 }
 
+// openCache opens the user's folder for what can be had again; it is made where it is missing.
+func openCache(caller hostfs.Caller) (*hostfs.Tree, error) {
+	cache, err := caller.OpenDir(caller.Dirs.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("envy's folder for its cache: %w", err)
+	}
+	return cache, nil
+}
+
 // runLock is the lock that the client of a throw-away box holds as long as it lives. The engine cannot tell one that was
 // killed from one that waits.
 func runLock(id string) string { return "run-" + id }

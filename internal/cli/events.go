@@ -26,11 +26,7 @@ func (a *app) eventsCommand() *cli.Command {
 		if o.Until, err = moment("until", c.String("until"), s.app.m.Now()); err != nil {
 			return err
 		}
-		err = s.events(ctx, names, o)
-		if err != nil && ctx.Err() != nil {
-			return &shownError{errInterrupted} // it is how one stops to listen
-		}
-		return err
+		return stopped(ctx, s.events(ctx, names, o))
 	},
 		&cli.StringFlag{Name: "since", Usage: "what the engine remembers of since `TIME` too: 2026-01-02T15:04:05Z, or how long ago: 10m", DefaultText: "now"},
 		&cli.StringFlag{Name: "until", Usage: "end at `TIME`, which may have passed", DefaultText: "Ctrl-C"},
@@ -65,6 +61,14 @@ type boxEventJSON struct {
 	Code      *int   `json:"exit_code,omitempty"` // of die
 	Signal    string `json:"signal,omitempty"`    // of kill
 	From      string `json:"from,omitempty"`      // of rename
+}
+
+// stopped is the end of what goes on until it is interrupted: that is how one stops it.
+func stopped(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return &shownError{errInterrupted}
+	}
+	return err
 }
 
 func (s *session) events(ctx context.Context, names []string, o driver.EventOptions) error {

@@ -26,8 +26,8 @@ func (a *app) logsCommand() *cli.Command {
 			return err
 		}
 		err = s.logs(ctx, names, o)
-		if o.Follow && err != nil && ctx.Err() != nil {
-			return &shownError{errInterrupted} // it is how one stops to follow
+		if o.Follow {
+			return stopped(ctx, err)
 		}
 		return err
 	},

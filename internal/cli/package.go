@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -98,9 +97,9 @@ func (s *session) writePackage(ctx context.Context, from *provision.Source, path
 }
 
 func (s *session) pack(ctx context.Context, from *provision.Source, file *hostfs.Pending, packed *packedJSON) (*archive.Written, error) {
-	cache, err := s.place.caller.OpenDir(s.place.caller.Dirs.Cache)
+	cache, err := openCache(s.place.caller)
 	if err != nil {
-		return nil, fmt.Errorf("envy's folder for its cache: %w", err)
+		return nil, err
 	}
 	defer cache.Close()
 	spool, err := cache.Spool()

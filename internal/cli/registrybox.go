@@ -149,7 +149,7 @@ func (c headCache) get(digest string) *archive.Head {
 }
 
 func (c headCache) put(digest string, text []byte) {
-	dir, err := c.caller.OpenDir(c.caller.Dirs.Cache)
+	dir, err := openCache(c.caller)
 	if err != nil {
 		return
 	}

@@ -89,7 +89,7 @@ func (s *session) saveSnapshot(ctx context.Context, o provision.SnapshotOptions)
 	case view.Quiet:
 		return nil
 	}
-	text := fmt.Sprintf("saved %s: %s, %s, %s\n", saved.Name, joined(saved.Boxes), counted(saved.Volumes, "volume"), view.Bytes(saved.Bytes))
+	text := fmt.Sprintf("saved %s: %s, %s, %s\n", saved.Name, joined(saved.Boxes), view.Plural(saved.Volumes, "volume", "volumes"), view.Bytes(saved.Bytes))
 	return s.view.Out.Print(s.view.Out.Text().Add(view.Line(strings.TrimSuffix(text, "\n")), "\n"))
 }
 
@@ -229,27 +229,16 @@ func (s *session) confirmRestore(ctx context.Context, p *plan.Plan) error {
 	}
 	var parts []string
 	if boxes > 0 {
-		parts = append(parts, counted(boxes, "box"))
+		parts = append(parts, view.Plural(boxes, "box", "boxes"))
 	}
 	if volumes > 0 {
-		parts = append(parts, counted(volumes, "volume"))
+		parts = append(parts, view.Plural(volumes, "volume", "volumes"))
 	}
 	if len(parts) == 0 {
 		return nil
 	}
 	what := "what " + strings.Join(parts, " and ") + " hold now"
 	return s.confirm(ctx, "Restore, and lose "+what+"?", what+" would be lost")
-}
-
-// counted is a number of things.
-func counted(n int, one string) string {
-	switch {
-	case n == 1:
-		return "1 " + one
-	case strings.HasSuffix(one, "x"):
-		return fmt.Sprintf("%d %ses", n, one)
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func (a *app) snapshotDeleteCommand() *cli.Command {

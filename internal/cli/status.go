@@ -111,10 +111,7 @@ func (s *session) watchStatus(ctx context.Context) error {
 		}
 		return drawing.Draw(func(v *view.View) error { return showStatus(v, project, scene, nil) })
 	})
-	if err != nil && ctx.Err() != nil {
-		return &shownError{errInterrupted} // it is how one stops to watch
-	}
-	return err
+	return stopped(ctx, err)
 }
 
 func (a *app) portCommand() *cli.Command {

@@ -32,11 +32,7 @@ func (a *app) topCommand() *cli.Command {
 		if err := s.settle(); err != nil {
 			return err
 		}
-		err = s.topLive(ctx, env, scene, names, processes)
-		if err != nil && ctx.Err() != nil {
-			return &shownError{errInterrupted} // it is how one stops to watch
-		}
-		return err
+		return stopped(ctx, s.topLive(ctx, env, scene, names, processes))
 	},
 		toggle("no-stream", "tell once and end; so it is where stdout is no terminal"),
 		toggle("no-processes", "the boxes only"),

@@ -160,7 +160,7 @@ func diskWords(t *Text, j DiskJSON) *Text {
 	together := j.Total.Images + j.Total.Own
 	if boxes > 1 && j.Total.Apart > together {
 		t.Add("\n").Paint(Faint, fmt.Sprintf("%d boxes of %s take %s; each with an image of its own they would take %s.",
-			boxes, plural(len(j.Images), "image", "images"), Bytes(together), Bytes(j.Total.Apart))).Add("\n")
+			boxes, Plural(len(j.Images), "image", "images"), Bytes(together), Bytes(j.Total.Apart))).Add("\n")
 	}
 	if images > j.Total.Images {
 		t.Paint(Faint, "Layers that projects share count in each of them, and once in the total.").Add("\n")

@@ -107,7 +107,7 @@ func (j PruneJSON) Total() string {
 		{len(j.Images), "image", "images"}, {j.Cached.Files, "cached file", "cached files"},
 	} {
 		if x.n > 0 {
-			parts = append(parts, plural(x.n, x.one, x.many))
+			parts = append(parts, Plural(x.n, x.one, x.many))
 		}
 	}
 	if n := len(parts); n > 1 {
@@ -119,7 +119,8 @@ func (j PruneJSON) Total() string {
 // idle is a project of which nothing goes but, where nothing stays either, the claim on its name.
 func (p PrunedProject) idle() bool { return len(p.Boxes)+len(p.Networks)+len(p.Volumes) == 0 }
 
-func plural(n int, one, many string) string {
+// Plural is a number of things.
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -155,10 +156,10 @@ func (p Printer) prune(j PruneJSON) *Text {
 	}
 	if j.Cached.Files > 0 {
 		t.Paint(Strong, "what was fetched, and was not used for long").Add("\n")
-		removed(t, "cached", []string{plural(j.Cached.Files, "file", "files") + "  " + Bytes(j.Cached.Bytes)})
+		removed(t, "cached", []string{Plural(j.Cached.Files, "file", "files") + "  " + Bytes(j.Cached.Bytes)})
 	}
 	if j.Young > 0 {
-		t.Paint(Faint, plural(j.Young, "image or version that no box uses is", "images and versions that no box uses are")+" kept for being new; --older 0 takes them too").Add("\n")
+		t.Paint(Faint, Plural(j.Young, "image or version that no box uses is", "images and versions that no box uses are")+" kept for being new; --older 0 takes them too").Add("\n")
 	}
 	for _, c := range j.NotFound {
 		t.Paint(Caution, "not found, but perhaps not gone: "+c.Path+": "+c.Why+"; if it is: --gone "+c.Path).Add("\n")
